@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CONTEXT_H
+#define CONTEXT_H
+
+/* Private to libmsf: sockets, interfaces and memberships, and the lock that guards them. */
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "backend.h"
+#include "msf.h"
+
+#define INTERFACES_MAX 64
+/* In one process; a descriptor of msf_fd() names one. */
+#define CONTEXTS_MAX   64
+/* The last socket is the stack's own (solicited-node groups); it is not shown. */
+#define STACK_SOCKET   MSF_SOCKETS_MAX
+#define SOCKET_SLOTS   (MSF_SOCKETS_MAX + 1)
+
+/* A socket's filter of one group on one interface; replaced as a whole, never edited. */
+struct membership {
+	TAILQ_ENTRY(membership) of_socket;
+	TAILQ_ENTRY(membership) of_group;
+	int socket;
+	struct msf_group *group;
+	enum mldv2_mode mode;
+	uint32_t n_sources;
+	struct in6_addr sources[];
+};
+TAILQ_HEAD(membership_list, membership);
+
+struct msf_group {
+	struct in6_addr addr; /* first: the tree compares groups by it */
+	TAILQ_ENTRY(msf_group) link;
+	struct msf_interface *interface;
+	struct membership_list members;
+	uint32_t n_members;
+	/* merged from all members (RFC 9777 section 4.2) */
+	enum mldv2_mode mode;
+	uint32_t n_sources;
+	struct in6_addr *sources;
+	/* while a batch runs */
+	bool touched;
+	uint32_t touched_by; /* last request */
+	TAILQ_ENTRY(msf_group) touched_link;
+};
+TAILQ_HEAD(msf_group_list, msf_group);
+
+struct msf_interface {
+	uint32_t ifindex;
+	const struct msf_backend *backend;
+	void *port;
+	void *tree; /* of struct msf_group, tsearch(3) */
+	struct msf_group_list groups;
+	uint32_t n_groups;
+};
+
+struct msf_socket {
+	char name[MSF_NAME_MAX + 1];
+	char label[MSF_LABEL_MAX + 1];
+	bool open;
+	bool idempotent_set;
+	uint32_t n_memberships;
+	struct membership_list memberships;
+};
+
+struct msf {
+	pthread_mutex_t lock;
+	int number; /* of the context */
+	struct msf_conf conf;
+	struct msf_interface interfaces[INTERFACES_MAX];
+	uint32_t n_interfaces;
+	struct msf_socket *sockets; /* SOCKET_SLOTS */
+	uint32_t n_sockets;	    /* open */
+};
+
+/* The context of that number, or NULL. Needs no lock. */
+struct msf *context_at(int number);
+
+/* All of these with the lock held. */
+struct msf_socket *socket_get(struct msf *msf, int socket);
+int interface_get(struct msf *msf, uint32_t ifindex, struct msf_interface **ret_interface);
+struct msf_group *interface_group(
+	const struct msf_interface *interface, const struct in6_addr *addr);
+struct membership *group_membership(const struct msf_group *group, int socket);
+int socket_find(struct msf *msf, const char *name);
+
+static inline struct mldv2_filter
+membership_filter(const struct membership *membership)
+{
+	return (struct mldv2_filter){membership->mode, membership->n_sources, membership->sources};
+}
+
+static inline struct mldv2_filter
+group_merged(const struct msf_group *group)
+{
+	return (struct mldv2_filter){group->mode, group->n_sources, group->sources};
+}
+
+/* transaction.c: edits of memberships that are carried out together or not at all. */
+struct edit {
+	struct membership *old;				   /* NULL: there was none */
+	struct membership *new;				   /* NULL: there is none now */
+	struct membership *next_of_socket, *next_of_group; /* where `old` stood */
+};
+
+struct transaction {
+	struct msf *msf;
+	struct edit *edits;
+	uint32_t n_edits, room;
+	bool unlimited; /* mld_maxsrcfilter does not apply */
+	struct msf_group_list touched;
+};
+
+int transaction_begin(struct transaction *txn, struct msf *msf, uint32_t edits);
+struct msf_group *transaction_group(
+	struct transaction *txn, struct msf_interface *interface, const struct in6_addr *addr);
+int transaction_replace(struct transaction *txn, struct msf_group *group, int socket,
+	const struct mldv2_filter *filter);
+int transaction_commit(struct transaction *txn, uint32_t *ret_failed);
+void transaction_rollback(struct transaction *txn);
+
+/* merge.c: RFC 9777 section 4.2. *ret_sources is malloc'ed, NULL for none. 0 or -ENOMEM. */
+int merge_members(const struct msf_member *members, uint32_t n, enum mldv2_mode *ret_mode,
+	uint32_t *ret_n_sources, struct in6_addr **ret_sources);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MSF_H
+#define MSF_H
+
+/**
+ * @file
+ * Multicast source filters of sockets (RFC 3678), merged into interface filters (RFC 9777
+ * section 4).
+ *
+ * A context holds interfaces and sockets. An interface is a handle, ifindex, of its own
+ * numbering: 1 and up; 0 means "the only one there is". A socket is a small number, as a
+ * file descriptor is; what its packets do is the business of whoever runs the data path.
+ *
+ * All functions return 0 (or a handle) or a negative errno, and after an error nothing has
+ * changed: not the socket's filter, not the interface's, not what is received, not a byte
+ * on the wire. All functions may be called from any thread; calls on one context are
+ * serialised by a lock that is never held while waiting.
+ */
+
+#include "mldv2_filter.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct msf;
+
+/** Most sockets in one context. */
+#define MSF_SOCKETS_MAX 4096
+/** Longest socket name, without the final zero; characters: letters, digits, '_', '-'. */
+#define MSF_NAME_MAX	32
+/** Longest label of a socket. */
+#define MSF_LABEL_MAX	95
+
+/** Settings; msf_conf_init() gives the defaults in brackets. */
+struct msf_conf {
+	uint32_t
+		mld_maxsrcfilter; /**< most sources a group in an interface filter, 1..65535 [128] */
+	uint32_t mld_somaxsrc;	  /**< most sources a group in a socket filter, 1..65535 [64] */
+	bool ssm_exclude;	  /**< allow any-source and EXCLUDE requests in ff3x::/32 [false] */
+};
+
+/** Requests; names as the socket options of RFC 3678 section 5. */
+enum msf_op {
+	MSF_JOIN_GROUP,
+	MSF_LEAVE_GROUP,
+	MSF_JOIN_SOURCE_GROUP,
+	MSF_LEAVE_SOURCE_GROUP,
+	MSF_BLOCK_SOURCE,
+	MSF_UNBLOCK_SOURCE,
+	MSF_SET_FILTER, /**< full state: mode and list replace what there was */
+};
+
+/** One request of a batch. */
+struct msf_request {
+	enum msf_op op;
+	int socket;
+	uint32_t ifindex;
+	struct in6_addr group;
+	struct in6_addr source;		/**< of the four source requests */
+	enum mldv2_mode mode;		/**< of MSF_SET_FILTER */
+	uint32_t n_sources;		/**< likewise */
+	const struct in6_addr *sources; /**< likewise; in any order */
+};
+
+void msf_conf_init(struct msf_conf *conf);
+
+/**
+ * @param conf  NULL for the defaults
+ * @return 0, -EINVAL (a setting out of range), -EMFILE (64 contexts), -ENOMEM.
+ */
+int msf_create(struct msf **ret_msf, const struct msf_conf *conf);
+
+/** Closes all sockets without a word on the wire. NULL is allowed. */
+void msf_free(struct msf *msf);
+
+/**
+ * Change the limits. Filters above a lowered limit stay; only growth is refused.
+ * @return 0 or -EINVAL.
+ */
+int msf_set_conf(struct msf *msf, const struct msf_conf *conf);
+void msf_get_conf(struct msf *msf, struct msf_conf *ret_conf);
+
+/**
+ * Open a socket.
+ * @return its number, 0..MSF_SOCKETS_MAX-1; -EINVAL (name), -EEXIST, -EMFILE, -ENOMEM.
+ */
+int msf_socket_open(struct msf *msf, const char *name);
+
+/** Close a socket; it leaves all its groups. @return 0, -EBADF, -ENOMEM. */
+int msf_socket_close(struct msf *msf, int socket);
+
+/** @return the number of the socket of that name, -ENOENT. */
+int msf_socket_find(struct msf *msf, const char *name);
+
+/**
+ * Say what becomes of the socket's packets, for people to read; "count" after opening, as
+ * counting is all that this library does with them. Longer labels are cut.
+ * @return 0, -EBADF.
+ */
+int msf_socket_set_label(struct msf *msf, int socket, const char *label);
+
+/** Make MSF_SET_FILTER of the present filter a success without effect. @return 0, -EBADF. */
+int msf_socket_set_idempotent(struct msf *msf, int socket, bool on);
+
+/**
+ * Carry out requests, all or none, in order; reports are packed together.
+ * @param ret_failed  index of the request that failed; may be NULL
+ * @return 0 or the first failure:
+ *   -EBADF no such socket; -ENODEV no such interface; -EINVAL: ifindex 0 with several
+ *   interfaces, group not multicast or one that MLD does not report (source requests and
+ *   lists), source not a unicast address of a host, a source twice, unknown mode or op,
+ *   any-source or EXCLUDE in the SSM range, or a source request in a state of the other kind;
+ *   -EADDRINUSE already so; -EADDRNOTAVAIL no such membership or source; -ENOBUFS a limit or
+ *   a full table; -ENOMEM.
+ */
+int msf_batch(
+	struct msf *msf, const struct msf_request *requests, uint32_t n, uint32_t *ret_failed);
+
+/** Receive from all sources (MCAST_JOIN_GROUP). Errors as msf_batch(). */
+int msf_join_group(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group);
+/** End the membership, whatever its filter (MCAST_LEAVE_GROUP). */
+int msf_leave_group(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group);
+/** Receive from one more source (MCAST_JOIN_SOURCE_GROUP). */
+int msf_join_source_group(struct msf *msf, int socket, uint32_t ifindex,
+	const struct in6_addr *group, const struct in6_addr *source);
+/** Receive from one source less; the last one ends the membership (MCAST_LEAVE_SOURCE_GROUP). */
+int msf_leave_source_group(struct msf *msf, int socket, uint32_t ifindex,
+	const struct in6_addr *group, const struct in6_addr *source);
+/** After msf_join_group(): not from this source (MCAST_BLOCK_SOURCE). */
+int msf_block_source(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
+	const struct in6_addr *source);
+/** Undo msf_block_source() (MCAST_UNBLOCK_SOURCE). */
+int msf_unblock_source(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
+	const struct in6_addr *source);
+
+/** Replace the whole filter (RFC 3678 section 4.2.1). INCLUDE with no source leaves. */
+int msf_set_filter(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
+	enum mldv2_mode mode, uint32_t n_sources, const struct in6_addr *sources);
+
+/**
+ * The filter of a socket (RFC 3678 section 4.2.2).
+ * @param n_sources  in: room at @p sources, 0 allowed; out: sources in all
+ * @param sources    as many as fit, ascending
+ * @return 0, -EBADF, -ENODEV, -EINVAL, -EADDRNOTAVAIL (not a member).
+ */
+int msf_get_filter(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
+	enum mldv2_mode *ret_mode, uint32_t *n_sources, struct in6_addr *sources);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

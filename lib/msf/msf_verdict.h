@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MSF_VERDICT_H
+#define MSF_VERDICT_H
+
+/**
+ * @file
+ * What the source table says of a packet: which sockets get it.
+ *
+ * A verdict that the table gave out stays valid until the worker next reports a quiescent
+ * state.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Several sockets; never changes once published. */
+struct msf_socket_set {
+	uint32_t n;
+	uint16_t sockets[];
+};
+
+/**
+ * 0: the table does not know the key. 1: known, nobody wants it. Another odd value: one
+ * socket. Even: a struct msf_socket_set.
+ */
+struct msf_verdict {
+	uintptr_t bits;
+};
+
+#define MSF_VERDICT_UNKNOWN  ((struct msf_verdict){0})
+#define MSF_VERDICT_UNWANTED ((struct msf_verdict){1})
+
+static inline struct msf_verdict
+msf_verdict_of_socket(uint16_t socket)
+{
+	struct msf_verdict verdict = {(((uintptr_t)socket + 1) << 1) | 1};
+
+	return verdict;
+}
+
+static inline bool
+msf_verdict_is_set(struct msf_verdict verdict)
+{
+	return verdict.bits != 0 && (verdict.bits & 1) == 0;
+}
+
+/** Number of sockets that get the packet. */
+static inline uint32_t
+msf_verdict_n_sockets(struct msf_verdict verdict)
+{
+	if (msf_verdict_is_set(verdict))
+		return ((const struct msf_socket_set *)verdict.bits)->n;
+	return verdict.bits > 1;
+}
+
+/** Socket @p i of them. */
+static inline uint16_t
+msf_verdict_socket(struct msf_verdict verdict, uint32_t i)
+{
+	if (msf_verdict_is_set(verdict))
+		return ((const struct msf_socket_set *)verdict.bits)->sockets[i];
+	return (uint16_t)((verdict.bits >> 1) - 1);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

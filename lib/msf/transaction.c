@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * All or nothing. Memberships are replaced one by one and remembered; then the touched groups
+ * are merged and every backend is asked to prepare. Only when all have agreed is anything
+ * carried out; otherwise the memberships are put back in reverse.
+ */
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "context.h"
+
+/* The changes of one interface, ready for its backend. */
+struct changes {
+	struct msf_interface *interface;
+	struct msf_group_change *changes;
+	struct msf_group **groups;
+	uint32_t n;
+	void *token;
+	bool prepared;
+};
+
+int
+transaction_begin(struct transaction *txn, struct msf *msf, uint32_t edits)
+{
+	*txn = (struct transaction){.msf = msf, .room = edits};
+	TAILQ_INIT(&txn->touched);
+	if (edits > 0)
+		txn->edits = calloc(edits, sizeof(*txn->edits));
+	return edits > 0 && txn->edits == NULL ? -ENOMEM : 0;
+}
+
+static int
+compare_groups(const void *a, const void *b)
+{
+	return mldv2_addr_cmp(a, b);
+}
+
+struct msf_group *
+interface_group(const struct msf_interface *interface, const struct in6_addr *addr)
+{
+	struct msf_group *const *found = tfind(addr, &interface->tree, compare_groups);
+
+	return found != NULL ? *found : NULL;
+}
+
+/* The group, made if it is not there yet; it goes again when nobody joins it. */
+struct msf_group *
+transaction_group(
+	struct transaction *txn, struct msf_interface *interface, const struct in6_addr *addr)
+{
+	struct msf_group *group = interface_group(interface, addr);
+
+	if (group == NULL) {
+		group = calloc(1, sizeof(*group));
+		if (group == NULL)
+			return NULL;
+		group->addr = *addr;
+		group->interface = interface;
+		TAILQ_INIT(&group->members);
+		if (tsearch(group, &interface->tree, compare_groups) == NULL) {
+			free(group);
+			return NULL;
+		}
+		TAILQ_INSERT_TAIL(&interface->groups, group, link);
+		interface->n_groups++;
+	}
+	if (!group->touched)
+		TAILQ_INSERT_TAIL(&txn->touched, group, touched_link);
+	group->touched = true;
+	return group;
+}
+
+/* Before its neighbours to be, or at the end for those that are NULL. */
+static void
+attach(struct msf *msf, struct membership *membership, struct membership *next_of_socket,
+	struct membership *next_of_group)
+{
+	struct msf_group *group = membership->group;
+	struct msf_socket *socket = &msf->sockets[membership->socket];
+
+	if (next_of_socket != NULL)
+		TAILQ_INSERT_BEFORE(next_of_socket, membership, of_socket);
+	else
+		TAILQ_INSERT_TAIL(&socket->memberships, membership, of_socket);
+	if (next_of_group != NULL)
+		TAILQ_INSERT_BEFORE(next_of_group, membership, of_group);
+	else
+		TAILQ_INSERT_TAIL(&group->members, membership, of_group);
+	socket->n_memberships++;
+	group->n_members++;
+}
+
+static void
+detach(struct msf *msf, struct membership *membership)
+{
+	struct msf_socket *socket = &msf->sockets[membership->socket];
+
+	TAILQ_REMOVE(&socket->memberships, membership, of_socket);
+	TAILQ_REMOVE(&membership->group->members, membership, of_group);
+	socket->n_memberships--;
+	membership->group->n_members--;
+}
+
+/* The new membership takes the old one's place. */
+static void
+edit_do(struct msf *msf, struct edit *edit)
+{
+	if (edit->new != NULL)
+		attach(msf, edit->new, edit->old, edit->old);
+	if (edit->old != NULL) {
+		edit->next_of_socket = TAILQ_NEXT(edit->old, of_socket);
+		edit->next_of_group = TAILQ_NEXT(edit->old, of_group);
+		detach(msf, edit->old);
+	}
+}
+
+/* All later edits are undone already, so the old neighbours are there again. */
+static void
+edit_undo(struct msf *msf, struct edit *edit)
+{
+	if (edit->new != NULL)
+		detach(msf, edit->new);
+	if (edit->old != NULL)
+		attach(msf, edit->old, edit->next_of_socket, edit->next_of_group);
+	free(edit->new);
+}
+
+int
+transaction_replace(struct transaction *txn, struct msf_group *group, int socket,
+	const struct mldv2_filter *filter)
+{
+	struct membership *new = NULL;
+
+	if (!mldv2_filter_is_empty(filter)) {
+		new = malloc(sizeof(*new) + filter->n_sources * sizeof(*new->sources));
+		if (new == NULL)
+			return -ENOMEM;
+		new->socket = socket;
+		new->group = group;
+		new->mode = filter->mode;
+		new->n_sources = filter->n_sources;
+		if (filter->n_sources > 0)
+			memcpy(new->sources, filter->sources,
+				filter->n_sources * sizeof(*new->sources));
+	}
+
+	struct edit *edit = &txn->edits[txn->n_edits++];
+
+	*edit = (struct edit){.old = group_membership(group, socket), .new = new};
+	edit_do(txn->msf, edit);
+	return 0;
+}
+
+/* Groups that nobody is a member of need no place. */
+static void
+forget_touched(struct transaction *txn)
+{
+	struct msf_group *group;
+
+	while ((group = TAILQ_FIRST(&txn->touched)) != NULL) {
+		TAILQ_REMOVE(&txn->touched, group, touched_link);
+		group->touched = false;
+		if (group->n_members > 0)
+			continue;
+		tdelete(group, &group->interface->tree, compare_groups);
+		TAILQ_REMOVE(&group->interface->groups, group, link);
+		group->interface->n_groups--;
+		free(group->sources);
+		free(group);
+	}
+}
+
+void
+transaction_rollback(struct transaction *txn)
+{
+	while (txn->n_edits > 0)
+		edit_undo(txn->msf, &txn->edits[--txn->n_edits]);
+	forget_touched(txn);
+	free(txn->edits);
+}
+
+static void
+transaction_end(struct transaction *txn)
+{
+	for (uint32_t i = 0; i < txn->n_edits; i++)
+		free(txn->edits[i].old);
+	forget_touched(txn);
+	free(txn->edits);
+}
+
+static void
+change_fini(struct msf_group_change *change)
+{
+	free((void *)change->members);
+	free((void *)change->after.sources);
+}
+
+/* Merge the group as it is now into a change. */
+static int
+change_init(struct msf_group_change *change, const struct msf_group *group)
+{
+	struct msf_member *members = NULL;
+	const struct membership *membership;
+	struct in6_addr *sources;
+	uint32_t n = 0;
+
+	*change = (struct msf_group_change){
+		.group = group->addr,
+		.before = group_merged(group),
+	};
+	if (group->n_members > 0) {
+		members = malloc(group->n_members * sizeof(*members));
+		if (members == NULL)
+			return -ENOMEM;
+	}
+	TAILQ_FOREACH(membership, &group->members, of_group)
+		members[n++] =
+			(struct msf_member){membership->socket, membership_filter(membership)};
+	change->members = members;
+	change->n_members = n;
+
+	int ret =
+		merge_members(members, n, &change->after.mode, &change->after.n_sources, &sources);
+
+	if (ret == 0)
+		change->after.sources = sources;
+	return ret;
+}
+
+/* A lowered limit keeps what is there and refuses more. */
+static bool
+exceeds_limit(const struct transaction *txn, const struct msf_group_change *change)
+{
+	uint32_t n = change->after.n_sources;
+
+	return !txn->unlimited && n > txn->msf->conf.mld_maxsrcfilter &&
+		n > change->before.n_sources;
+}
+
+static void
+changes_fini(struct changes *changes)
+{
+	for (uint32_t i = 0; i < changes->n; i++)
+		change_fini(&changes->changes[i]);
+	free(changes->changes);
+	free(changes->groups);
+}
+
+static int
+changes_collect(struct transaction *txn, struct msf_interface *interface, struct changes *changes,
+	uint32_t *ret_failed)
+{
+	struct msf_group *group;
+	uint32_t n = 0;
+
+	*changes = (struct changes){.interface = interface};
+	TAILQ_FOREACH(group, &txn->touched, touched_link)
+		n += group->interface == interface;
+	if (n == 0)
+		return 0;
+	changes->changes = calloc(n, sizeof(*changes->changes));
+	changes->groups = calloc(n, sizeof(struct msf_group *));
+	if (changes->changes == NULL || changes->groups == NULL)
+		return -ENOMEM;
+	TAILQ_FOREACH(group, &txn->touched, touched_link) {
+		if (group->interface != interface)
+			continue;
+		*ret_failed = group->touched_by;
+		changes->groups[changes->n] = group;
+
+		struct msf_group_change *change = &changes->changes[changes->n++];
+		int ret = change_init(change, group);
+
+		if (ret < 0)
+			return ret;
+		if (exceeds_limit(txn, change))
+			return -ENOBUFS;
+	}
+	return 0;
+}
+
+static int
+prepare(struct transaction *txn, struct changes *all, uint32_t *ret_failed)
+{
+	for (uint32_t i = 0; i < txn->msf->n_interfaces; i++) {
+		struct msf_interface *interface = &txn->msf->interfaces[i];
+		struct changes *changes = &all[i];
+		int ret = changes_collect(txn, interface, changes, ret_failed);
+
+		if (ret == 0 && changes->n > 0)
+			ret = interface->backend->prepare(
+				interface->port, changes->changes, changes->n, &changes->token);
+		if (ret < 0)
+			return ret;
+		changes->prepared = changes->n > 0;
+	}
+	return 0;
+}
+
+/* Take the merged filter over from the change. */
+static void
+adopt(struct msf_group *group, struct msf_group_change *change)
+{
+	free(group->sources);
+	group->mode = change->after.mode;
+	group->n_sources = change->after.n_sources;
+	group->sources = (struct in6_addr *)change->after.sources;
+	change->after.sources = NULL;
+}
+
+static void
+finish(struct transaction *txn, struct changes *all, bool commit)
+{
+	for (uint32_t i = 0; i < txn->msf->n_interfaces; i++) {
+		struct changes *changes = &all[i];
+		const struct msf_interface *interface = &txn->msf->interfaces[i];
+
+		if (changes->prepared)
+			(commit ? interface->backend->commit : interface->backend->abort)(
+				interface->port, changes->token);
+		for (uint32_t j = 0; commit && j < changes->n; j++)
+			adopt(changes->groups[j], &changes->changes[j]);
+		changes_fini(changes);
+	}
+}
+
+/* Carry the edits out, or roll them back and say why. The transaction is over either way. */
+int
+transaction_commit(struct transaction *txn, uint32_t *ret_failed)
+{
+	struct changes all[INTERFACES_MAX] = {0};
+	int ret = prepare(txn, all, ret_failed);
+
+	finish(txn, all, ret == 0);
+	if (ret < 0)
+		transaction_rollback(txn);
+	else
+		transaction_end(txn);
+	return ret;
+}
