@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_file.h"
+
+enum key_type {
+	KEY_U8,
+	KEY_U32,
+	KEY_BOOL,
+	KEY_LINK_LOCAL,
+	KEY_V1_TRIGGER,
+};
+
+struct key {
+	const char *name;
+	enum key_type type;
+	size_t offset;
+	uint32_t low, high;
+};
+
+#define PORT(field) offsetof(struct port_settings, field)
+#define HOST(field) offsetof(struct port_settings, host.field)
+
+/* In [mldv2] for all ports, in [port N] for one. */
+static const struct key port_keys[] = {
+	{"mld_always_v2", KEY_BOOL, HOST(always_v2), 0, 1},
+	{"robustness", KEY_U8, HOST(robustness), 2, 7},
+	{"learn_robustness", KEY_BOOL, HOST(learn_robustness), 0, 1},
+	{"query_interval_s", KEY_U32, HOST(query_interval_s), 1, 31744},
+	{"query_response_interval_ms", KEY_U32, HOST(query_response_interval_ms), 1, 8387584},
+	{"unsolicited_report_interval_ms", KEY_U32, HOST(unsolicited_report_interval_ms), 1, 60000},
+	{"v1_unsolicited_report_interval_ms", KEY_U32, HOST(v1_unsolicited_report_interval_ms), 1,
+		60000},
+	{"v1_trigger", KEY_V1_TRIGGER, HOST(v1_trigger_any), 0, 0},
+	{"answer_rate", KEY_U32, HOST(answer_rate), 0, 1000000},
+	{"solicited_node", KEY_BOOL, PORT(solicited_node), 0, 1},
+	{"duplicate_address_detection", KEY_BOOL, PORT(duplicate_address_detection), 0, 1},
+	{"neighbour_advertisements", KEY_BOOL, PORT(neighbour_advertisements), 0, 1},
+	{"echo", KEY_BOOL, PORT(echo), 0, 1},
+	{"table_entries", KEY_U32, PORT(table_entries), 64, 1 << 20},
+	{0},
+};
+
+/* In [port N] only. */
+static const struct key own_keys[] = {
+	{"enabled", KEY_BOOL, PORT(enabled), 0, 1},
+	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0},
+	{0},
+};
+
+/* In [mldv2] only. */
+static const struct key msf_keys[] = {
+	{"mld_maxsrcfilter", KEY_U32, offsetof(struct msf_conf, mld_maxsrcfilter), 1, 65535},
+	{"mld_somaxsrc", KEY_U32, offsetof(struct msf_conf, mld_somaxsrc), 1, 65535},
+	{"ssm_exclude", KEY_BOOL, offsetof(struct msf_conf, ssm_exclude), 0, 1},
+	{0},
+};
+
+void
+config_init(struct config *config)
+{
+	*config = (struct config){.defaults = {
+					  .enabled = true,
+					  .table_entries = 65536,
+					  .solicited_node = true,
+					  .duplicate_address_detection = true,
+					  .neighbour_advertisements = true,
+					  .echo = true,
+				  }};
+	msf_conf_init(&config->msf);
+	mldv2_host_conf_init(&config->defaults.host);
+}
+
+static const struct key *
+find_key(const struct key *keys, const char *name)
+{
+	for (; keys->name != NULL; keys++)
+		if (strcmp(keys->name, name) == 0)
+			return keys;
+	return NULL;
+}
+
+static bool
+parse_number(const char *text, uint32_t *ret_number)
+{
+	char *end;
+	unsigned long long number;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno != 0 || *end != '\0' || number > UINT32_MAX)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+static bool
+parse_bool(const char *text, bool *ret_value)
+{
+	static const char *const words[][2] = {
+		{"0", "1"}, {"no", "yes"}, {"false", "true"}, {"off", "on"}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		for (int value = 0; value < 2; value++) {
+			if (strcmp(text, words[i][value]) == 0) {
+				*ret_value = value;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Store a value at its place; false with what would be right. */
+static bool
+store(const struct key *key, const char *text, void *base, char *right, size_t size)
+{
+	void *place = (char *)base + key->offset;
+	uint32_t number = 0;
+
+	switch (key->type) {
+	case KEY_BOOL:
+		snprintf(right, size, "yes or no");
+		return parse_bool(text, place);
+	case KEY_V1_TRIGGER:
+		snprintf(right, size, "general or any");
+		*(bool *)place = strcmp(text, "any") == 0;
+		return strcmp(text, "any") == 0 || strcmp(text, "general") == 0;
+	case KEY_LINK_LOCAL:
+		snprintf(right, size, "an address in fe80::/10");
+		return inet_pton(AF_INET6, text, place) == 1 &&
+			IN6_IS_ADDR_LINKLOCAL((struct in6_addr *)place);
+	case KEY_U8:
+	case KEY_U32:
+		break;
+	}
+	snprintf(right, size, "%u to %u", key->low, key->high);
+	if (!parse_number(text, &number) || number < key->low || number > key->high)
+		return false;
+	if (key->type == KEY_U8)
+		*(uint8_t *)place = number;
+	else
+		*(uint32_t *)place = number;
+	return true;
+}
+
+/* An entry being read, and where complaints go. */
+struct reader {
+	struct config *config;
+	const char *file;
+	const struct config_entry *entry;
+	char *error;
+	size_t size;
+};
+
+static int
+complain(struct reader *reader, const char *what, const char *right)
+{
+	snprintf(reader->error, reader->size, "%s:%u: %s: %s%s%s", reader->file,
+		reader->entry->line,
+		reader->entry->key[0] != '\0' ? reader->entry->key : reader->entry->section, what,
+		right != NULL ? ", expected " : "", right != NULL ? right : "");
+	return -1;
+}
+
+static int
+set(struct reader *reader, const struct key *key, void *base)
+{
+	char right[64], what[CONFIG_VALUE_MAX + 32];
+
+	if (store(key, reader->entry->value, base, right, sizeof(right)))
+		return 0;
+	snprintf(what, sizeof(what), "cannot be %s", reader->entry->value);
+	return complain(reader, what, right);
+}
+
+static int
+read_mldv2(struct reader *reader)
+{
+	const struct key *key = find_key(port_keys, reader->entry->key);
+
+	if (key != NULL)
+		return set(reader, key, &reader->config->defaults);
+	key = find_key(msf_keys, reader->entry->key);
+	if (key != NULL)
+		return set(reader, key, &reader->config->msf);
+	return complain(reader, "no such key in [mldv2]", NULL);
+}
+
+static int
+read_port(struct reader *reader, const char *name)
+{
+	struct config *config = reader->config;
+
+	if (reader->entry->key[0] == '\0') {
+		if (config->n_ports == CONFIG_PORTS_MAX)
+			return complain(reader, "too many ports", NULL);
+		snprintf(config->ports[config->n_ports].name, sizeof(config->ports[0].name), "%s",
+			name);
+		config->ports[config->n_ports].line = reader->entry->line;
+		config->ports[config->n_ports++].settings = config->defaults;
+		return 0;
+	}
+
+	const struct key *key = find_key(port_keys, reader->entry->key);
+
+	if (key == NULL)
+		key = find_key(own_keys, reader->entry->key);
+	if (key == NULL)
+		return complain(reader, "no such key in [port N]", NULL);
+	return set(reader, key, &config->ports[config->n_ports - 1].settings);
+}
+
+static int
+read_socket(struct reader *reader, const char *name)
+{
+	struct config *config = reader->config;
+	const struct config_entry *entry = reader->entry;
+
+	if (entry->key[0] == '\0') {
+		if (config->n_sockets == CONFIG_SOCKETS_MAX)
+			return complain(reader, "too many sockets", NULL);
+		if (strlen(name) > MSF_NAME_MAX ||
+			strspn(name,
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				"0123456789_-") != strlen(name))
+			return complain(reader, "not a socket name", "1 to 32 of A-Z a-z 0-9 _ -");
+		strcpy(config->sockets[config->n_sockets].name, name);
+		strcpy(config->sockets[config->n_sockets++].sink, "count");
+		return 0;
+	}
+	if (strcmp(entry->key, "sink") != 0)
+		return complain(reader, "no such key in [socket NAME]", "sink");
+	if (strcmp(entry->value, "count") != 0)
+		return complain(reader, "no such sink", "count");
+	return 0;
+}
+
+/* A name behind a word and a blank: "port 0" is 0. NULL when the word differs. */
+static const char *
+name_behind(const char *section, const char *word)
+{
+	size_t len = strlen(word);
+
+	if (strncmp(section, word, len) != 0 || section[len] != ' ')
+		return NULL;
+	section += len + strspn(section + len, " ");
+	return section[0] != '\0' ? section : NULL;
+}
+
+static int
+read_entry(struct reader *reader)
+{
+	const char *section = reader->entry->section, *name;
+
+	if (strcmp(section, "mldv2") == 0)
+		return reader->entry->key[0] != '\0' ? read_mldv2(reader) : 0;
+	name = name_behind(section, "port");
+	if (name != NULL)
+		return read_port(reader, name);
+	name = name_behind(section, "socket");
+	if (name != NULL)
+		return read_socket(reader, name);
+	return complain(reader, "no such section", "[mldv2], [port N] or [socket NAME]");
+}
+
+/* [mldv2] first, wherever it stands: the ports' sections start from it. */
+int
+config_read(struct config *config, const char *file, char *error, size_t size)
+{
+	struct config_entry *entries;
+	unsigned int n;
+	int ret = 0;
+
+	config_init(config);
+	if (config_file_read(file, &entries, &n, error, size) < 0)
+		return -1;
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned int i = 0; i < n && ret == 0; i++) {
+			struct reader reader = {config, file, &entries[i], error, size};
+			bool first = strcmp(entries[i].section, "mldv2") == 0;
+
+			if (first == (pass == 0))
+				ret = read_entry(&reader);
+		}
+	}
+	free(entries);
+	return ret;
+}
+
+const struct port_settings *
+config_port(const struct config *config, uint16_t port_id, const char *device)
+{
+	char id[8];
+
+	snprintf(id, sizeof(id), "%u", port_id);
+	for (unsigned int i = 0; i < config->n_ports; i++)
+		if (strcmp(config->ports[i].name, id) == 0 ||
+			strcmp(config->ports[i].name, device) == 0)
+			return &config->ports[i].settings;
+	return &config->defaults;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+/* The config file's meaning: [mldv2], [port N] and [socket NAME]. */
+
+#include <stddef.h>
+
+#include "mldv2_host.h"
+#include "msf.h"
+
+#define CONFIG_PORTS_MAX   64
+#define CONFIG_SOCKETS_MAX 256
+
+/* What holds for a port: [mldv2], overridden by its own section. */
+struct port_settings {
+	bool enabled;
+	uint32_t table_entries;
+	bool solicited_node, duplicate_address_detection, neighbour_advertisements, echo;
+	struct in6_addr link_local; /* ::: from the MAC address */
+	struct mldv2_host_conf host;
+};
+
+struct config {
+	struct msf_conf msf;
+	struct port_settings defaults;
+	struct {
+		char name[64]; /* port id or device name */
+		unsigned int line;
+		struct port_settings settings;
+	} ports[CONFIG_PORTS_MAX];
+	unsigned int n_ports;
+	struct {
+		char name[MSF_NAME_MAX + 1];
+		char sink[96];
+	} sockets[CONFIG_SOCKETS_MAX];
+	unsigned int n_sockets;
+};
+
+/* The defaults alone. */
+void config_init(struct config *config);
+
+/* Read a file on top of the defaults. 0, or -1 with a message: file, line, key. */
+int config_read(struct config *config, const char *file, char *error, size_t size);
+
+/* The settings of a port by its id or device name. */
+const struct port_settings *config_port(
+	const struct config *config, uint16_t port_id, const char *device);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CONFIG_FILE_H
+#define CONFIG_FILE_H
+
+/*
+ * An INI file as a list of entries with their lines. rte_cfgfile reads it; since that knows no
+ * line numbers, drops lines without '=' and cuts long values, all silently, a pass of ours
+ * looks at the file first.
+ */
+
+#include <stddef.h>
+
+#define CONFIG_NAME_MAX	 64
+#define CONFIG_VALUE_MAX 256
+
+struct config_entry {
+	unsigned int line;
+	char section[CONFIG_NAME_MAX];
+	char key[CONFIG_NAME_MAX]; /* empty: the section's own line */
+	char value[CONFIG_VALUE_MAX];
+};
+
+/* Malloc'ed entries in the order of the file; -1 with a message that names file and line. */
+int config_file_read(const char *file, struct config_entry **ret_entries, unsigned int *ret_n,
+	char *error, size_t size);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "reload.h"
+
+/* A worker may not make the system call that would wake us: look at the rings this often. */
+#define SLEEP_MAX_NS	2000000
+/* The copies of the leaving Reports fit into this, and the end comes soon after. */
+#define LEAVE_SPREAD_MS 1500
+#define LEAVE_MAX_MS	1900
+
+static volatile sig_atomic_t stop_wanted, reload_wanted;
+static int signal_fd = -1;
+
+static void
+on_signal(int number)
+{
+	static const uint64_t one = 1;
+	int saved = errno;
+
+	if (number == SIGHUP)
+		reload_wanted = 1;
+	else
+		stop_wanted = 1;
+	if (write(signal_fd, &one, sizeof(one)) < 0)
+		stop_wanted |= 0; /* full: the control core is awake already */
+	errno = saved;
+}
+
+int
+control_init(struct host *host)
+{
+	const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+
+	host->wake_fd = signal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (host->wake_fd < 0)
+		return -errno;
+	for (size_t i = 0; i < RTE_DIM(numbers); i++)
+		sigaction(numbers[i], &action, NULL);
+	return 0;
+}
+
+static uint64_t
+process_ports(struct host *host)
+{
+	uint64_t now_ms = msf_now_ms(), due_ms = UINT64_MAX;
+
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		uint64_t port_ms = msf_port_process(host->ports[i].port, now_ms);
+
+		if (port_ms < due_ms)
+			due_ms = port_ms;
+	}
+	return due_ms;
+}
+
+/* Until the deadline, a call of another thread or a signal, but never long. */
+static void
+sleep_until(struct host *host, uint64_t due_ms)
+{
+	struct pollfd wait = {.fd = host->wake_fd, .events = POLLIN};
+	struct timespec time = {.tv_nsec = SLEEP_MAX_NS};
+	uint64_t now_ms = msf_now_ms(), count;
+
+	if (due_ms <= now_ms)
+		time.tv_nsec = 0;
+	else if (due_ms - now_ms < SLEEP_MAX_NS / 1000000)
+		time.tv_nsec = (due_ms - now_ms) * 1000000;
+	if (ppoll(&wait, 1, &time, NULL) > 0 && read(host->wake_fd, &count, sizeof(count)) < 0)
+		return; /* somebody else read it: as good */
+}
+
+/* With one core the worker is one of ours: as long as packets come, no sleep. */
+static void
+step(struct host *host, bool alone)
+{
+	uint64_t due_ms = process_ports(host);
+	bool busy = false;
+
+	for (int i = 0; alone && i < 64; i++) {
+		bool came = worker_turn(&host->workers[0]);
+
+		busy |= came;
+		if (!came)
+			break;
+	}
+	if (!busy)
+		sleep_until(host, due_ms);
+}
+
+static bool
+is_alone(const struct host *host)
+{
+	return host->n_workers == 1 && host->workers[0].lcore == rte_get_main_lcore();
+}
+
+void
+control_run(struct host *host)
+{
+	bool alone = is_alone(host);
+
+	while (!stop_wanted) {
+		step(host, alone);
+		if (reload_wanted) {
+			char message[256];
+
+			reload_wanted = 0;
+			if (reload_run(host, message, sizeof(message)) < 0)
+				fprintf(stderr, "mldv2-host: reload: %s\n", message);
+		}
+	}
+}
+
+/* All copies must fit: the gaps between them shrink with their number. */
+static void
+shorten_gaps(struct msf_port *port)
+{
+	struct mldv2_host_conf conf;
+	struct mldv2_host_status status;
+	uint32_t gap;
+
+	msf_port_get_host(port, &conf, &status);
+	gap = LEAVE_SPREAD_MS / (status.robustness - 1);
+	if (conf.unsolicited_report_interval_ms > gap)
+		conf.unsolicited_report_interval_ms = gap;
+	msf_port_set_host_conf(port, &conf);
+}
+
+static bool
+is_quiet(const struct host *host)
+{
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		if (!msf_port_is_quiet(host->ports[i].port))
+			return false;
+	return true;
+}
+
+void
+control_leave(struct host *host)
+{
+	uint64_t end_ms = msf_now_ms() + LEAVE_MAX_MS;
+	bool alone = is_alone(host);
+
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		shorten_gaps(host->ports[i].port);
+	/* the stack's own socket stands behind the last one */
+	for (int socket = 0; socket <= MSF_SOCKETS_MAX; socket++)
+		msf_socket_close(host->msf, socket);
+	do
+		step(host, alone);
+	while (!is_quiet(host) && msf_now_ms() < end_ms);
+	process_ports(host);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef APP_HOST_H
+#define APP_HOST_H
+
+/* The daemon's own state: what it was told, and what it runs. */
+
+#include <rte_ethdev.h>
+
+#include "args.h"
+#include "config.h"
+#include "memberships.h"
+#include "msf_port.h"
+#include "worker.h"
+
+struct host_port {
+	uint16_t port_id;
+	char device[RTE_ETH_NAME_MAX_LEN];
+	bool started;
+	struct msf_port *port; /* NULL until it is under MLD */
+};
+
+struct host {
+	struct args args;
+	struct config config;
+	struct memberships memberships; /* as the file says now */
+
+	struct msf *msf;
+	struct rte_mempool *pool;
+	struct rte_rcu_qsbr *qsbr;
+	struct host_port ports[RTE_MAX_ETHPORTS];
+	unsigned int n_ports;
+	struct worker workers[RTE_MAX_LCORE];
+	unsigned int n_workers;
+	int wake_fd;
+	bool stop_workers;
+};
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mldv2-host: start in order, run, stop in reverse. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+
+#include "control.h"
+#include "ethdev.h"
+#include "host.h"
+#include "reload.h"
+
+#define EXIT_USAGE 2
+
+static int
+fail(int status, const char *message)
+{
+	fprintf(stderr, "mldv2-host: %s\n", message);
+	return status;
+}
+
+/* Files are read and checked before any device is touched. */
+static int
+read_files(struct host *host)
+{
+	char error[512];
+
+	config_init(&host->config);
+	if (host->args.config != NULL &&
+		config_read(&host->config, host->args.config, error, sizeof(error)) < 0)
+		return fail(EXIT_USAGE, error);
+	if (host->args.memberships != NULL &&
+		memberships_read(&host->memberships, host->args.memberships, error, sizeof(error)) <
+			0)
+		return fail(EXIT_USAGE, error);
+	return 0;
+}
+
+/* Port names in what is wanted become handles: of ports to be, then of ports. */
+static int
+resolve(struct host *host)
+{
+	const char *file = host->args.memberships;
+	char error[512];
+
+	if (reload_resolve(host, &host->memberships, file, error, sizeof(error)) < 0 ||
+		reload_resolve(host, &host->args.joins, file, error, sizeof(error)) < 0)
+		return fail(EXIT_USAGE, error);
+	return 0;
+}
+
+/* The ports that shall run, and that nobody named another; still nothing is touched. */
+static int
+find_ports(struct host *host)
+{
+	char error[512];
+	uint16_t id;
+
+	for (unsigned int i = 0; i < host->config.n_ports; i++) {
+		if (ethdev_find(host->config.ports[i].name) < 0) {
+			snprintf(error, sizeof(error), "%s:%u: port %s: there is no such port",
+				host->args.config, host->config.ports[i].line,
+				host->config.ports[i].name);
+			return fail(EXIT_USAGE, error);
+		}
+	}
+	RTE_ETH_FOREACH_DEV(id) {
+		struct host_port *port = &host->ports[host->n_ports];
+
+		port->port_id = id;
+		rte_eth_dev_get_name_by_port(id, port->device);
+		if (config_port(&host->config, id, port->device)->enabled)
+			host->n_ports++;
+	}
+	if (host->n_ports == 0)
+		return fail(EXIT_FAILURE,
+			"no port: bind a NIC to a DPDK driver or give --vdev, see --help");
+	return resolve(host);
+}
+
+static int
+create_shared(struct host *host)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(RTE_MAX_LCORE);
+
+	host->qsbr = rte_zmalloc(NULL, size, RTE_CACHE_LINE_SIZE);
+	host->pool = ethdev_pool_create(host->n_ports);
+	if (host->qsbr == NULL || rte_rcu_qsbr_init(host->qsbr, RTE_MAX_LCORE) != 0 ||
+		host->pool == NULL || msf_create(&host->msf, &host->config.msf) < 0)
+		return fail(EXIT_FAILURE, "not enough memory: give EAL more (-m)");
+	return 0;
+}
+
+static int
+start_port(struct host *host, struct host_port *port)
+{
+	const struct port_settings *settings =
+		config_port(&host->config, port->port_id, port->device);
+	struct msf_port_conf conf;
+	int ret = ethdev_start(port->port_id, host->pool);
+
+	if (ret < 0)
+		return EXIT_FAILURE;
+	port->started = true;
+	msf_port_conf_init(&conf);
+	conf.port_id = port->port_id;
+	conf.entries = settings->table_entries;
+	conf.pool = host->pool;
+	conf.qsbr = host->qsbr;
+	conf.link_local = settings->link_local;
+	conf.wake_fd = host->wake_fd;
+	conf.host = settings->host;
+	conf.solicited_node = settings->solicited_node;
+	conf.duplicate_address_detection = settings->duplicate_address_detection;
+	conf.neighbour_advertisements = settings->neighbour_advertisements;
+	conf.echo = settings->echo;
+	conf.host.ssm_exclude = host->config.msf.ssm_exclude;
+	ret = msf_port_create(&port->port, host->msf, &conf);
+	if (ret < 0) {
+		fprintf(stderr, "mldv2-host: port %u: %s%s\n", port->port_id, strerror(-ret),
+			ret == -ENOMEM ? ": give EAL more memory (-m)" : "");
+		return EXIT_FAILURE;
+	}
+	return 0;
+}
+
+static int
+open_sockets(struct host *host)
+{
+	char error[512];
+
+	for (unsigned int i = 0; i < host->config.n_sockets; i++)
+		if (msf_socket_open(host->msf, host->config.sockets[i].name) < 0)
+			return fail(EXIT_FAILURE, "a socket of the config cannot be opened");
+	if (reload_apply_all(host, error, sizeof(error)) < 0)
+		return fail(EXIT_USAGE, error);
+	return 0;
+}
+
+/* Ports go round the workers; with one core the main core is the worker. */
+static void
+assign_workers(struct host *host)
+{
+	unsigned int lcore;
+
+	RTE_LCORE_FOREACH_WORKER(lcore)
+		if (host->n_workers < host->n_ports)
+			host->workers[host->n_workers++].lcore = lcore;
+	if (host->n_workers == 0)
+		host->workers[host->n_workers++].lcore = rte_get_main_lcore();
+	for (unsigned int i = 0; i < host->n_workers; i++) {
+		host->workers[i].qsbr = host->qsbr;
+		host->workers[i].stop = &host->stop_workers;
+	}
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		struct worker *worker = &host->workers[i % host->n_workers];
+
+		worker->queues[worker->n_queues].port_id = host->ports[i].port_id;
+		worker->queues[worker->n_queues++].port = host->ports[i].port;
+	}
+}
+
+static void
+launch_workers(struct host *host)
+{
+	for (unsigned int i = 0; i < host->n_workers; i++) {
+		struct worker *worker = &host->workers[i];
+
+		if (worker->lcore == rte_get_main_lcore())
+			worker_register(worker);
+		else
+			rte_eal_remote_launch(worker_run, worker, worker->lcore);
+	}
+}
+
+static void
+stop_workers(struct host *host)
+{
+	__atomic_store_n(&host->stop_workers, true, __ATOMIC_RELAXED);
+	rte_eal_mp_wait_lcore();
+	for (unsigned int i = 0; i < host->n_workers; i++)
+		if (host->workers[i].lcore == rte_get_main_lcore())
+			worker_unregister(&host->workers[i]);
+}
+
+static void
+announce(const struct host *host)
+{
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		fprintf(stderr, "mldv2-host " VERSION ": port %u (%s) is under MLD\n",
+			host->ports[i].port_id, host->ports[i].device);
+}
+
+static int
+start(struct host *host)
+{
+	int ret = find_ports(host);
+
+	if (ret == 0)
+		ret = create_shared(host);
+	if (ret == 0 && control_init(host) < 0)
+		ret = fail(EXIT_FAILURE, "no event descriptor can be had");
+	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++)
+		ret = start_port(host, &host->ports[i]);
+	if (ret == 0)
+		ret = resolve(host);
+	if (ret == 0)
+		ret = open_sockets(host);
+	if (ret == 0 &&
+		(msf_telemetry_start(host->msf, !host->args.no_control) < 0 ||
+			(!host->args.no_control && reload_register(host) < 0)))
+		ret = fail(EXIT_FAILURE, "telemetry commands cannot be registered");
+	return ret;
+}
+
+static void
+finish(struct host *host)
+{
+	reload_unregister();
+	msf_telemetry_stop();
+	msf_free(host->msf);
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		if (host->ports[i].started)
+			ethdev_stop(host->ports[i].port_id);
+		msf_port_free(host->ports[i].port);
+	}
+	rte_mempool_free(host->pool);
+	rte_free(host->qsbr);
+	memberships_fini(&host->memberships);
+	args_fini(&host->args);
+	if (host->wake_fd > 0)
+		close(host->wake_fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct host host;
+	int ret;
+
+	switch (args_parse(&host.args, argc, argv)) {
+	case ARGS_DONE:
+		return EXIT_SUCCESS;
+	case ARGS_WRONG:
+		return EXIT_USAGE;
+	case ARGS_RUN:
+		break;
+	}
+	ret = read_files(&host);
+	if (ret != 0)
+		return ret;
+	if (rte_eal_init(argc, argv) < 0)
+		return fail(rte_errno == EINVAL ? EXIT_USAGE : EXIT_FAILURE,
+			"EAL did not start, it says why above");
+	ret = start(&host);
+	if (ret == 0) {
+		assign_workers(&host);
+		launch_workers(&host);
+		announce(&host);
+		control_run(&host);
+		control_leave(&host);
+		stop_workers(&host);
+	}
+	finish(&host);
+	rte_eal_cleanup();
+	return ret;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker.h"
+
+#include <rte_ethdev.h>
+#include <rte_pause.h>
+
+#define BURST 32
+
+/*
+ * What is kept has been counted, by flow and by socket, and that is all that the sink "count"
+ * asks for. What is none of our business has nowhere else to go here.
+ */
+static void
+deliver(struct rte_mbuf **packets, uint16_t n)
+{
+	rte_pktmbuf_free_bulk(packets, n);
+}
+
+bool
+worker_turn(struct worker *worker)
+{
+	bool busy = false;
+
+	for (unsigned int i = 0; i < worker->n_queues; i++) {
+		struct rte_mbuf *packets[BURST];
+		struct msf_verdict verdicts[BURST];
+		uint16_t n = rte_eth_rx_burst(worker->queues[i].port_id, 0, packets, BURST);
+
+		if (n == 0)
+			continue;
+		busy = true;
+		n = msf_port_rx(worker->queues[i].port, 0, packets, n, verdicts);
+		if (n > 0)
+			deliver(packets, n);
+	}
+	rte_rcu_qsbr_quiescent(worker->qsbr, worker->lcore);
+	return busy;
+}
+
+void
+worker_register(struct worker *worker)
+{
+	rte_rcu_qsbr_thread_register(worker->qsbr, worker->lcore);
+	rte_rcu_qsbr_thread_online(worker->qsbr, worker->lcore);
+}
+
+void
+worker_unregister(struct worker *worker)
+{
+	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->lcore);
+	rte_rcu_qsbr_thread_unregister(worker->qsbr, worker->lcore);
+}
+
+int
+worker_run(void *opaque)
+{
+	struct worker *worker = opaque;
+
+	worker_register(worker);
+	while (!__atomic_load_n(worker->stop, __ATOMIC_RELAXED))
+		if (!worker_turn(worker))
+			rte_pause();
+	worker_unregister(worker);
+	return 0;
+}

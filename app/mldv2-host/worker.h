@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef WORKER_H
+#define WORKER_H
+
+/*
+ * Workers: receive, filter, deliver, report quiescent. One rx queue belongs to one worker.
+ * Nothing here locks, logs, allocates or makes a system call.
+ */
+
+#include <stdbool.h>
+
+#include "msf_port.h"
+
+#define WORKER_QUEUES_MAX 64
+
+struct worker {
+	struct rte_rcu_qsbr *qsbr;
+	unsigned int lcore; /* also its number in the RCU variable */
+	struct {
+		uint16_t port_id;
+		struct msf_port *port;
+	} queues[WORKER_QUEUES_MAX];
+	unsigned int n_queues;
+	const bool *stop; /* set by the control thread */
+};
+
+/* One turn over all queues. true: something came. */
+bool worker_turn(struct worker *worker);
+
+/* Until *stop; for rte_eal_remote_launch(). */
+int worker_run(void *worker);
+
+void worker_register(struct worker *worker);
+void worker_unregister(struct worker *worker);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MSF_PORT_H
+#define MSF_PORT_H
+
+/**
+ * @file
+ * An ethdev port under MLD: its listener, its source table, its control ring.
+ *
+ * Three kinds of thread meet here. Workers call msf_port_rx(), each with a worker number of
+ * its own, and report quiescent states to the RCU variable that the application gave. One
+ * control thread calls msf_port_process(). Anybody calls the functions of msf.h. Nothing here
+ * starts a thread. Contexts are independent of each other.
+ */
+
+#include <rte_mbuf.h>
+#include <rte_rcu_qsbr.h>
+
+#include "mldv2_host.h"
+#include "msf.h"
+#include "msf_verdict.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct msf_port;
+
+/** Settings of a port; msf_port_conf_init() gives the defaults in brackets. */
+struct msf_port_conf {
+	uint16_t port_id;	    /**< of ethdev; the application configures and starts it */
+	uint16_t tx_queue;	    /**< for Reports; used by the control thread alone [0] */
+	uint16_t n_workers;	    /**< threads that call msf_port_rx(), 1..128 [1] */
+	uint32_t entries;	    /**< of the source table, 64..1048576 [65536] */
+	struct rte_mempool *pool;   /**< mbufs for Reports; not NULL */
+	struct rte_rcu_qsbr *qsbr;  /**< of all workers; outlives the port; not NULL */
+	struct in6_addr link_local; /**< source of Reports; ::: made from the MAC address [::] */
+	uint64_t seed;		    /**< of random delays; 0: from the MAC and the time [0] */
+	int wake_fd; /**< eventfd written when a Report became due, -1 for none [-1] */
+	struct mldv2_host_conf host; /**< of the listener; its MTU follows the port's */
+	/**
+	 * What makes the port a node of its link. Switch off what another stack does with the
+	 * same MAC address; without detection the address is valid at once. [all true]
+	 */
+	bool solicited_node;
+	bool duplicate_address_detection;
+	bool neighbour_advertisements;
+	bool echo;
+};
+
+/** What workers counted on a port. */
+struct msf_port_counters {
+	uint64_t rx_packets;
+	uint64_t rx_multicast; /**< multicast data */
+	uint64_t passed, passed_bytes;
+	uint64_t drop_no_group, drop_source;
+	uint64_t other;					 /**< passed on untouched */
+	uint64_t mld;					 /**< MLD messages, good or bad */
+	uint64_t rx_report_v1, rx_done_v1, rx_report_v2; /**< heard, of no use to the listener */
+	uint64_t rx_drop[MLDV2_DROP_COUNT];
+	uint64_t rx_drop_ring_full, rx_drop_vlan;
+};
+
+/** What a socket received. */
+struct msf_socket_count {
+	uint64_t packets, bytes;
+};
+
+void msf_port_conf_init(struct msf_port_conf *conf);
+
+/**
+ * Put a port under MLD; it becomes an interface of the context.
+ * @return 0; -EINVAL, -ENODEV (no such port), -EMFILE, -ENOMEM.
+ */
+int msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_port_conf *conf);
+
+/**
+ * After msf_free(), and when no worker uses the port any more. NULL is allowed.
+ */
+void msf_port_free(struct msf_port *port);
+
+/** The interface's handle, for msf.h. */
+uint32_t msf_port_ifindex(const struct msf_port *port);
+
+/**
+ * A burst as it came from rte_eth_rx_burst(): MLD messages are taken out, unwanted multicast
+ * data is freed, all else stays in order at the front of @p packets. Takes no lock, allocates
+ * nothing, makes no system call.
+ *
+ * @param worker    0..n_workers-1, one thread at a time
+ * @param verdicts  room for n: which sockets get a packet; MSF_VERDICT_UNKNOWN for packets
+ *                  that are none of our business. Valid until the worker's next quiescent state.
+ * @return number of packets kept.
+ */
+uint16_t msf_port_rx(struct msf_port *port, uint16_t worker, struct rte_mbuf **packets, uint16_t n,
+	struct msf_verdict *verdicts);
+
+/**
+ * One step of the control thread: messages in, Reports out, memory back. Takes the context's
+ * lock for short whiles, never during input or output.
+ * @param now_ms  msf_now_ms()
+ * @return when to call again at the latest, in the same clock. Messages may arrive sooner:
+ *         call at least every few milliseconds.
+ */
+uint64_t msf_port_process(struct msf_port *port, uint64_t now_ms);
+
+/** Milliseconds of CLOCK_MONOTONIC. */
+uint64_t msf_now_ms(void);
+
+/**
+ * Another link-local address, in place of that of the configuration. It is probed for anew,
+ * and all groups are announced again once it is valid. Any thread, one at a time.
+ * @return 0, -EINVAL (not in fe80::/10), -ENOMEM.
+ */
+int msf_port_set_link_local(struct msf_port *port, const struct in6_addr *addr);
+
+/** Announce all groups again, as after a move to another switch. Any thread. */
+void msf_port_renew(struct msf_port *port);
+
+/** The listener's settings and state. Either pointer may be NULL. Any thread. */
+void msf_port_get_host(struct msf_port *port, struct mldv2_host_conf *ret_conf,
+	struct mldv2_host_status *ret_status);
+
+/** Change the listener's settings; the MTU is kept. Any thread. @return 0 or -EINVAL. */
+int msf_port_set_host_conf(struct msf_port *port, const struct mldv2_host_conf *conf);
+
+/** @return true when every State-Change Report has left as often as it must. Any thread. */
+bool msf_port_is_quiet(struct msf_port *port);
+
+/** Sums over all workers. Any thread. */
+void msf_port_get_counters(const struct msf_port *port, struct msf_port_counters *ret_counters);
+/** Likewise of one socket. */
+void msf_port_count_socket(
+	const struct msf_port *port, int socket, struct msf_socket_count *ret_count);
+
+/**
+ * Serve a context and its ports on DPDK's telemetry socket, one context a process. Call it
+ * after the ports were created.
+ * @param control  also register the commands that change something
+ * @return 0, -EBUSY (another context is served), or what rte_telemetry says.
+ */
+int msf_telemetry_start(struct msf *msf, bool control);
+struct rte_tel_data;
+/**
+ * Answer a telemetry command that changes something: {"result": 0}, or the errno with its
+ * name and a message. @return 0, for the callback to return.
+ */
+int msf_telemetry_result(struct rte_tel_data *data, int result, const char *message);
+
+/** The context is about to go: commands answer ESHUTDOWN from now on. */
+void msf_telemetry_stop(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Life of a port: creation in order, the end in reverse, and sums over its workers. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_malloc.h>
+
+#include "port.h"
+
+void
+msf_port_conf_init(struct msf_port_conf *conf)
+{
+	*conf = (struct msf_port_conf){
+		.n_workers = 1,
+		.entries = 65536,
+		.wake_fd = -1,
+		.solicited_node = true,
+		.duplicate_address_detection = true,
+		.neighbour_advertisements = true,
+		.echo = true,
+	};
+	mldv2_host_conf_init(&conf->host);
+}
+
+static bool
+conf_is_valid(const struct msf_port_conf *conf)
+{
+	return conf->n_workers >= 1 && conf->n_workers <= WORKERS_MAX && conf->entries >= 64 &&
+		conf->entries <= 1 << 20 && conf->pool != NULL && conf->qsbr != NULL &&
+		(IN6_IS_ADDR_UNSPECIFIED(&conf->link_local) ||
+			IN6_IS_ADDR_LINKLOCAL(&conf->link_local));
+}
+
+static int
+workers_create(struct msf_port *port, int socket_id)
+{
+	uint16_t n = port->conf.n_workers;
+
+	port->socket_base = calloc(SOCKET_SLOTS, sizeof(*port->socket_base));
+	if (port->socket_base == NULL)
+		return -ENOMEM;
+	port->workers = rte_zmalloc_socket(
+		NULL, n * sizeof(*port->workers), RTE_CACHE_LINE_SIZE, socket_id);
+	if (port->workers == NULL)
+		return -ENOMEM;
+	for (uint16_t i = 0; i < n; i++) {
+		struct worker *worker = &port->workers[i];
+
+		memset(worker, 0, sizeof(*worker)); /* touch it now */
+		worker->flows = table_counters(port->table, i);
+		worker->sockets = rte_zmalloc_socket(NULL, SOCKET_SLOTS * sizeof(*worker->sockets),
+			RTE_CACHE_LINE_SIZE, socket_id);
+		if (worker->sockets == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Ring and messages: as many messages as the ring and all caches can hold. */
+static int
+ring_create(struct msf_port *port, int socket_id)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "msf_ring_%u", port->conf.port_id);
+	port->ring = rte_ring_create(name, CTRL_RING_SIZE, socket_id, RING_F_SC_DEQ);
+	snprintf(name, sizeof(name), "msf_msgs_%u", port->conf.port_id);
+	port->msgs = rte_mempool_create(name, CTRL_RING_SIZE + 64, sizeof(struct ctrl_msg), 0, 0,
+		NULL, NULL, NULL, NULL, socket_id, 0);
+	return port->ring == NULL || port->msgs == NULL ? -ENOMEM : 0;
+}
+
+static int
+table_create_for(struct msf_port *port, int socket_id)
+{
+	char name[32];
+	struct table_conf conf = {
+		.name = name,
+		.entries = port->conf.entries,
+		.n_workers = port->conf.n_workers,
+		.socket_id = socket_id,
+		.qsbr = port->conf.qsbr,
+	};
+
+	snprintf(name, sizeof(name), "msf_table_%u", port->conf.port_id);
+	return table_create(&port->table, &conf);
+}
+
+static int
+host_create(struct msf_port *port)
+{
+	uint64_t seed = port->conf.seed;
+
+	if (seed == 0) {
+		memcpy(&seed, &port->mac, sizeof(port->mac));
+		seed ^= rte_rdtsc();
+	}
+	return mldv2_host_create(&port->host, &port->conf.host, seed);
+}
+
+/* The MAC list always has ff02::1: General Queries go there. */
+static int
+macs_create(struct msf_port *port)
+{
+	static const struct in6_addr all_nodes = {{{0xff, 2, [15] = 1}}};
+
+	if (mac_filter_reserve(&port->macs, 1) < 0)
+		return -ENOMEM;
+	mac_filter_join(&port->macs, &all_nodes);
+	return 0;
+}
+
+static int
+parts_create(struct msf_port *port)
+{
+	int socket_id = rte_eth_dev_socket_id(port->conf.port_id);
+	int ret = table_create_for(port, socket_id);
+
+	if (ret == 0)
+		ret = workers_create(port, socket_id);
+	if (ret == 0)
+		ret = ring_create(port, socket_id);
+	if (ret == 0)
+		ret = node_create(port, socket_id);
+	if (ret == 0)
+		ret = host_create(port);
+	if (ret == 0)
+		ret = macs_create(port);
+	return ret;
+}
+
+/* As the stack of any node does for its addresses (RFC 4291 section 2.8). */
+static int
+join_solicited_node(struct msf_port *port)
+{
+	struct in6_addr group = nd_solicited_node(node_address(port));
+
+	return msf_join_group(port->msf, STACK_SOCKET, port->ifindex, &group);
+}
+
+int
+msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_port_conf *conf)
+{
+	int ret;
+
+	if (!conf_is_valid(conf) || mldv2_host_conf_check(&conf->host, NULL) < 0)
+		return -EINVAL;
+	if (!rte_eth_dev_is_valid_port(conf->port_id))
+		return -ENODEV;
+
+	struct msf_port *port = calloc(1, sizeof(*port));
+
+	if (port == NULL)
+		return -ENOMEM;
+	port->conf = *conf;
+	port->msf = msf;
+	rte_eth_dev_get_name_by_port(conf->port_id, port->device);
+	ret = rte_eth_macaddr_get(conf->port_id, &port->mac);
+	if (ret == 0)
+		ret = parts_create(port);
+	if (ret == 0)
+		ret = msf_interface_add(msf, &port_backend, port);
+	if (ret < 0) {
+		msf_port_free(port);
+		return ret;
+	}
+	port->ifindex = ret;
+	*ret_port = port;
+	return conf->solicited_node ? join_solicited_node(port) : 0;
+}
+
+void
+msf_port_free(struct msf_port *port)
+{
+	if (port == NULL)
+		return;
+	mac_filter_fini(&port->macs);
+	node_destroy(port);
+	mldv2_host_free(port->host);
+	rte_ring_free(port->ring);
+	rte_mempool_free(port->msgs);
+	for (uint16_t i = 0; port->workers != NULL && i < port->conf.n_workers; i++)
+		rte_free(port->workers[i].sockets);
+	rte_free(port->workers);
+	free(port->socket_base);
+	table_free(port->table);
+	free(port);
+}
+
+uint32_t
+msf_port_ifindex(const struct msf_port *port)
+{
+	return port->ifindex;
+}
+
+void
+msf_port_get_counters(const struct msf_port *port, struct msf_port_counters *ret_counters)
+{
+	uint64_t *sum = (uint64_t *)ret_counters;
+
+	*ret_counters = (struct msf_port_counters){0};
+	for (uint16_t i = 0; i < port->conf.n_workers; i++) {
+		const uint64_t *counters = (const uint64_t *)&port->workers[i].counters;
+
+		for (size_t j = 0; j < sizeof(*ret_counters) / sizeof(*sum); j++)
+			sum[j] += __atomic_load_n(&counters[j], __ATOMIC_RELAXED);
+	}
+}
+
+struct msf_socket_count
+port_socket_total(const struct msf_port *port, int socket)
+{
+	struct msf_socket_count sum = {0};
+
+	for (uint16_t i = 0; i < port->conf.n_workers; i++) {
+		const struct msf_socket_count *count = &port->workers[i].sockets[socket];
+
+		sum.packets += __atomic_load_n(&count->packets, __ATOMIC_RELAXED);
+		sum.bytes += __atomic_load_n(&count->bytes, __ATOMIC_RELAXED);
+	}
+	return sum;
+}
+
+void
+msf_port_count_socket(const struct msf_port *port, int socket, struct msf_socket_count *ret_count)
+{
+	*ret_count = port_socket_total(port, socket);
+	ret_count->packets -= port->socket_base[socket].packets;
+	ret_count->bytes -= port->socket_base[socket].bytes;
+}

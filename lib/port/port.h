@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef PORT_H
+#define PORT_H
+
+/* Private to lib/port. */
+
+#include <rte_ether.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+#include "context.h"
+#include "log.h"
+#include "mac_filter.h"
+#include "msf_port.h"
+#include "node.h"
+#include "table.h"
+
+#define WORKERS_MAX	 128
+/* Sources of a query that fit a packet of 9,000 octets; longer ones are answered in full. */
+#define CTRL_SOURCES_MAX 560
+#define CTRL_RING_SIZE	 256
+/* Octets of a packet that are looked at when it lies in several segments. */
+#define SCRATCH_SIZE	 (RTE_ETHER_HDR_LEN + MLDV2_MTU_MAX)
+
+/* A message on its way from a worker to the control thread, parsed and validated. */
+struct ctrl_msg {
+	struct mldv2_msg msg; /* body: the sources below */
+	uint8_t sources[CTRL_SOURCES_MAX * 16];
+};
+
+/* All that one worker writes. */
+struct worker {
+	struct flow_count *flows; /* by slot of the table */
+	struct msf_port_counters counters;
+	struct msf_socket_count *sockets; /* SOCKET_SLOTS */
+	uint8_t scratch[SCRATCH_SIZE];
+} __rte_cache_aligned;
+
+struct msf_port {
+	/* read by workers */
+	struct table *table;
+	struct worker *workers;
+	struct rte_ring *ring;	  /* struct ctrl_msg pointers, workers to control */
+	struct rte_mempool *msgs; /* of struct ctrl_msg */
+	struct node node;
+	_Atomic bool v1_mode; /* v1 Reports are of use */
+
+	struct msf_port_conf conf;
+	char device[64];
+	struct rte_ether_addr mac;
+	struct msf *msf;
+	uint32_t ifindex;
+
+	/* guarded by the context's lock */
+	struct mldv2_host *host;
+	struct mac_filter macs;
+	struct msf_socket_count *socket_base; /* sums when the socket was opened */
+
+	/* the control thread's */
+	bool link_up;
+	uint32_t mtu;
+	uint64_t link_poll_ms;
+	uint64_t retry_ms; /* not before this: a Report found no buffer or no room */
+	bool warned_v1;
+	_Atomic uint64_t tx_retry;
+	TAILQ_ENTRY(msf_port) link;
+};
+
+/* port_commit.c */
+extern const struct msf_backend port_backend;
+struct msf_socket_count port_socket_total(const struct msf_port *port, int socket);
+void port_wake(const struct msf_port *port);
+
+/* port_link.c: link state and MTU, by polling. */
+void port_poll_link(struct msf_port *port, uint64_t now_ms);
+uint64_t port_next_link_poll_ms(const struct msf_port *port);
+
+/* frame.c */
+struct rte_mbuf *frame_build(struct msf_port *port, const struct mldv2_report *report);
+uint32_t frame_mtu_max(const struct msf_port *port);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The control thread's step: messages from the ring into the listener, Reports out of it onto
+ * the wire, memory back. The lock is held for the state, not for the device.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <rte_ethdev.h>
+
+#include "port.h"
+
+/* Reports in one step; more are due at once again, after the other ports had their turn. */
+#define STEP_MAX 64
+#define RETRY_MS 1
+
+RTE_LOG_REGISTER(msf_log_port, msf.port, NOTICE)
+
+uint64_t
+msf_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* Section 8.2.1 asks for a word when an older querier takes over. Once per entry. */
+static void
+watch_mode(struct msf_port *port, const struct mldv2_host_status *status)
+{
+	char querier[INET6_ADDRSTRLEN];
+
+	if (status->v1_mode && !port->warned_v1)
+		PORT_LOG(WARNING, port, "MLDv1 querier %s: using MLDv1, sources are not reported",
+			inet_ntop(AF_INET6, &status->querier, querier, sizeof(querier)));
+	else if (!status->v1_mode && port->warned_v1)
+		PORT_LOG(NOTICE, port, "back to MLDv2");
+	port->warned_v1 = status->v1_mode;
+	port->v1_mode = status->v1_mode;
+}
+
+static void
+drain_ring(struct msf_port *port, uint64_t now_ms)
+{
+	struct ctrl_msg *msgs[32];
+	struct mldv2_host_status status;
+	unsigned int n, left = CTRL_RING_SIZE;
+
+	while (left > 0 &&
+		(n = rte_ring_dequeue_burst(port->ring, (void **)msgs, RTE_DIM(msgs), NULL)) > 0) {
+		pthread_mutex_lock(&port->msf->lock);
+		for (unsigned int i = 0; i < n; i++)
+			mldv2_host_input(port->host, &msgs[i]->msg, now_ms);
+		pthread_mutex_unlock(&port->msf->lock);
+		rte_mempool_put_bulk(port->msgs, (void **)msgs, n);
+		left -= n < left ? n : left;
+	}
+	pthread_mutex_lock(&port->msf->lock);
+	mldv2_host_get_status(port->host, now_ms, &status);
+	table_reclaim(port->table);
+	pthread_mutex_unlock(&port->msf->lock);
+	watch_mode(port, &status);
+}
+
+/* Before the Report leaves, so that the first packet of a group is not lost (R174). */
+static void
+tell_nic(struct msf_port *port)
+{
+	struct rte_ether_addr *addrs;
+	char reason[sizeof(port->macs.reason)];
+	enum mac_filter_state before, after;
+	uint32_t n;
+
+	pthread_mutex_lock(&port->msf->lock);
+	addrs = mac_filter_take(&port->macs, &n);
+	before = port->macs.state;
+	snprintf(reason, sizeof(reason), "%s", port->macs.reason);
+	pthread_mutex_unlock(&port->msf->lock);
+	if (addrs == NULL)
+		return;
+	after = mac_filter_apply(port->conf.port_id, before, addrs, n, reason, sizeof(reason));
+	free(addrs);
+	pthread_mutex_lock(&port->msf->lock);
+	port->macs.state = after;
+	snprintf(port->macs.reason, sizeof(port->macs.reason), "%s", reason);
+	pthread_mutex_unlock(&port->msf->lock);
+	if (after != before)
+		PORT_LOG(NOTICE, port, "MAC filter %s: %s", mac_filter_state_name(after), reason);
+}
+
+/* The Report that is due, as a frame. 1, 0 for none, -1 for no buffer. */
+static int
+next_frame(struct msf_port *port, uint64_t now_ms, struct rte_mbuf **ret_mbuf)
+{
+	const struct mldv2_report *report;
+	int ret;
+
+	pthread_mutex_lock(&port->msf->lock);
+	ret = mldv2_host_poll(port->host, now_ms, &report);
+	if (ret > 0) {
+		*ret_mbuf = frame_build(port, report);
+		if (*ret_mbuf == NULL)
+			ret = -1;
+	}
+	pthread_mutex_unlock(&port->msf->lock);
+	return ret;
+}
+
+/* One Report. false: none is due, or it must wait. */
+static bool
+send_one(struct msf_port *port, uint64_t now_ms)
+{
+	struct rte_mbuf *mbuf;
+	int ret = next_frame(port, now_ms, &mbuf);
+
+	if (ret == 0)
+		return false;
+	if (ret > 0 && rte_eth_tx_burst(port->conf.port_id, port->conf.tx_queue, &mbuf, 1) == 1) {
+		pthread_mutex_lock(&port->msf->lock);
+		mldv2_host_sent(port->host, now_ms);
+		pthread_mutex_unlock(&port->msf->lock);
+		return true;
+	}
+	if (ret > 0)
+		rte_pktmbuf_free(mbuf);
+	port->tx_retry++;
+	port->retry_ms = now_ms + RETRY_MS;
+	return false;
+}
+
+static uint64_t
+next_deadline(struct msf_port *port)
+{
+	uint64_t poll_ms = port_next_link_poll_ms(port);
+
+	pthread_mutex_lock(&port->msf->lock);
+
+	uint64_t due = mldv2_host_deadline(port->host);
+
+	pthread_mutex_unlock(&port->msf->lock);
+	if (due < port->retry_ms)
+		due = port->retry_ms;
+	if (node_deadline(port) < due)
+		due = node_deadline(port);
+	return due < poll_ms ? due : poll_ms;
+}
+
+uint64_t
+msf_port_process(struct msf_port *port, uint64_t now_ms)
+{
+	port_poll_link(port, now_ms);
+	drain_ring(port, now_ms);
+	tell_nic(port);
+	if (now_ms >= port->retry_ms)
+		for (int i = 0; i < STEP_MAX && send_one(port, now_ms); i++)
+			;
+	node_process(port, now_ms);
+	return next_deadline(port);
+}
+
+void
+msf_port_renew(struct msf_port *port)
+{
+	pthread_mutex_lock(&port->msf->lock);
+	mldv2_host_renew(port->host, msf_now_ms());
+	pthread_mutex_unlock(&port->msf->lock);
+	port_wake(port);
+}
+
+void
+msf_port_get_host(struct msf_port *port, struct mldv2_host_conf *ret_conf,
+	struct mldv2_host_status *ret_status)
+{
+	pthread_mutex_lock(&port->msf->lock);
+	if (ret_conf != NULL)
+		*ret_conf = *mldv2_host_conf(port->host);
+	if (ret_status != NULL)
+		mldv2_host_get_status(port->host, msf_now_ms(), ret_status);
+	pthread_mutex_unlock(&port->msf->lock);
+}
+
+int
+msf_port_set_host_conf(struct msf_port *port, const struct mldv2_host_conf *conf)
+{
+	struct mldv2_host_conf copy = *conf;
+	int ret;
+
+	pthread_mutex_lock(&port->msf->lock);
+	copy.mtu = mldv2_host_conf(port->host)->mtu;
+	ret = mldv2_host_set_conf(port->host, &copy, msf_now_ms());
+	pthread_mutex_unlock(&port->msf->lock);
+	port_wake(port);
+	return ret;
+}
+
+bool
+msf_port_is_quiet(struct msf_port *port)
+{
+	pthread_mutex_lock(&port->msf->lock);
+
+	bool quiet = !port->link_up || mldv2_host_is_quiet(port->host);
+
+	pthread_mutex_unlock(&port->msf->lock);
+	return quiet;
+}
