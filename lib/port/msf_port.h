@@ -113,6 +113,18 @@ uint64_t msf_now_ms(void);
  */
 int msf_port_set_link_local(struct msf_port *port, const struct in6_addr *addr);
 
+/**
+ * The link went down and up, or may have: look now, and announce all groups again if it is up.
+ * ethdev's own events do the same where there are any. Any thread, also an interrupt thread.
+ */
+void msf_port_link_changed(struct msf_port *port);
+
+/**
+ * The device was reset, or stopped and started: as a link that was down and is up again, and
+ * the NIC's multicast addresses are set again. Any thread, also an interrupt thread.
+ */
+void msf_port_reset(struct msf_port *port);
+
 /** Announce all groups again, as after a move to another switch. Any thread. */
 void msf_port_renew(struct msf_port *port);
 

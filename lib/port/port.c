@@ -168,6 +168,7 @@ msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_po
 		return ret;
 	}
 	port->ifindex = ret;
+	port_watch_events(port);
 	*ret_port = port;
 	return conf->solicited_node ? join_solicited_node(port) : 0;
 }
@@ -177,6 +178,8 @@ msf_port_free(struct msf_port *port)
 {
 	if (port == NULL)
 		return;
+	if (port->ifindex > 0)
+		port_unwatch_events(port);
 	mac_filter_fini(&port->macs);
 	node_destroy(port);
 	mldv2_host_free(port->host);

@@ -28,6 +28,10 @@ struct ctrl_msg {
 	uint8_t sources[CTRL_SOURCES_MAX * 16];
 };
 
+/* What happened since the last look at the link. */
+#define EVENT_LINK  1u
+#define EVENT_RESET 2u
+
 /* All that one worker writes. */
 struct worker {
 	struct flow_count *flows; /* by slot of the table */
@@ -35,6 +39,14 @@ struct worker {
 	struct msf_socket_count *sockets; /* SOCKET_SLOTS */
 	uint8_t scratch[SCRATCH_SIZE];
 } __rte_cache_aligned;
+
+/* What was said, and when it may be said again. */
+struct warnings {
+	bool v1_mode;
+	uint64_t mode_ms;
+	uint64_t drops_ms;
+	uint64_t drops[MLDV2_DROP_COUNT]; /* as last said */
+};
 
 struct msf_port {
 	/* read by workers */
@@ -56,12 +68,14 @@ struct msf_port {
 	struct mac_filter macs;
 	struct msf_socket_count *socket_base; /* sums when the socket was opened */
 
+	_Atomic unsigned int events;
+
 	/* the control thread's */
+	struct warnings warnings;
 	bool link_up;
 	uint32_t mtu;
 	uint64_t link_poll_ms;
 	uint64_t retry_ms; /* not before this: a Report found no buffer or no room */
-	bool warned_v1;
 	_Atomic uint64_t tx_retry;
 	TAILQ_ENTRY(msf_port) link;
 };
@@ -71,9 +85,15 @@ extern const struct msf_backend port_backend;
 struct msf_socket_count port_socket_total(const struct msf_port *port, int socket);
 void port_wake(const struct msf_port *port);
 
-/* port_link.c: link state and MTU, by polling. */
+/* port_link.c */
+void port_watch_events(struct msf_port *port);
+void port_unwatch_events(struct msf_port *port);
 void port_poll_link(struct msf_port *port, uint64_t now_ms);
 uint64_t port_next_link_poll_ms(const struct msf_port *port);
+
+/* port_warn.c: what an operator should know, at a bounded rate. */
+void port_warn_mode(struct msf_port *port, const struct mldv2_host_status *status, uint64_t now_ms);
+void port_warn_drops(struct msf_port *port, uint64_t now_ms);
 
 /* frame.c */
 struct rte_mbuf *frame_build(struct msf_port *port, const struct mldv2_report *report);

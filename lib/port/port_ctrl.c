@@ -3,7 +3,6 @@
  * The control thread's step: messages from the ring into the listener, Reports out of it onto
  * the wire, memory back. The lock is held for the state, not for the device.
  */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -26,21 +25,6 @@ msf_now_ms(void)
 	return now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-/* Section 8.2.1 asks for a word when an older querier takes over. Once per entry. */
-static void
-watch_mode(struct msf_port *port, const struct mldv2_host_status *status)
-{
-	char querier[INET6_ADDRSTRLEN];
-
-	if (status->v1_mode && !port->warned_v1)
-		PORT_LOG(WARNING, port, "MLDv1 querier %s: using MLDv1, sources are not reported",
-			inet_ntop(AF_INET6, &status->querier, querier, sizeof(querier)));
-	else if (!status->v1_mode && port->warned_v1)
-		PORT_LOG(NOTICE, port, "back to MLDv2");
-	port->warned_v1 = status->v1_mode;
-	port->v1_mode = status->v1_mode;
-}
-
 static void
 drain_ring(struct msf_port *port, uint64_t now_ms)
 {
@@ -61,7 +45,8 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 	mldv2_host_get_status(port->host, now_ms, &status);
 	table_reclaim(port->table);
 	pthread_mutex_unlock(&port->msf->lock);
-	watch_mode(port, &status);
+	port->v1_mode = status.v1_mode;
+	port_warn_mode(port, &status, now_ms);
 }
 
 /* Before the Report leaves, so that the first packet of a group is not lost (R174). */
@@ -157,6 +142,7 @@ msf_port_process(struct msf_port *port, uint64_t now_ms)
 		for (int i = 0; i < STEP_MAX && send_one(port, now_ms); i++)
 			;
 	node_process(port, now_ms);
+	port_warn_drops(port, now_ms);
 	return next_deadline(port);
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Link state and MTU. Polled: tap delivers no link event, and ethdev has none for the MTU or
- * for stop and start.
+ * Link state, MTU and resets. Polled, as tap delivers no link event and ethdev has none for
+ * the MTU or for stop and start; where ethdev's events come, or the application says so, the
+ * poll is made at once, and a flap that was over before it is a flap all the same.
  */
+#include <errno.h>
+
 #include <rte_ethdev.h>
 
 #include "port.h"
@@ -28,6 +31,55 @@ link_mtu(const struct msf_port *port)
 	return mtu < frame_mtu_max(port) ? mtu : frame_mtu_max(port);
 }
 
+static const enum rte_eth_event_type link_events[] = {RTE_ETH_EVENT_INTR_LSC,
+	RTE_ETH_EVENT_INTR_RESET, RTE_ETH_EVENT_INTR_RMV, RTE_ETH_EVENT_RECOVERY_SUCCESS};
+
+static void
+announce(struct msf_port *port, unsigned int event)
+{
+	atomic_fetch_or(&port->events, event);
+	port_wake(port);
+}
+
+static int
+on_ethdev_event(uint16_t port_id, enum rte_eth_event_type type, void *opaque, void *ret_param)
+{
+	(void)port_id;
+	(void)ret_param;
+	announce(opaque, type == RTE_ETH_EVENT_INTR_LSC ? EVENT_LINK : EVENT_RESET);
+	return 0;
+}
+
+/* A driver without events is polled: not being able to register is no failure. */
+void
+port_watch_events(struct msf_port *port)
+{
+	for (size_t i = 0; i < RTE_DIM(link_events); i++)
+		rte_eth_dev_callback_register(
+			port->conf.port_id, link_events[i], on_ethdev_event, port);
+}
+
+void
+port_unwatch_events(struct msf_port *port)
+{
+	for (size_t i = 0; i < RTE_DIM(link_events); i++)
+		while (rte_eth_dev_callback_unregister(port->conf.port_id, link_events[i],
+			       on_ethdev_event, port) == -EAGAIN)
+			; /* it runs at this moment */
+}
+
+void
+msf_port_link_changed(struct msf_port *port)
+{
+	announce(port, EVENT_LINK);
+}
+
+void
+msf_port_reset(struct msf_port *port)
+{
+	announce(port, EVENT_RESET);
+}
+
 static void
 follow_mtu(struct msf_port *port, uint32_t mtu, uint64_t now_ms)
 {
@@ -42,6 +94,7 @@ follow_link(struct msf_port *port, bool up, uint64_t now_ms)
 {
 	port->link_up = up;
 	if (up) {
+		port->macs.changed = true; /* drivers forget the list at a stop */
 		node_link_up(port, now_ms);
 		mldv2_host_link_up(port->host, now_ms);
 	} else {
@@ -53,20 +106,27 @@ follow_link(struct msf_port *port, bool up, uint64_t now_ms)
 void
 port_poll_link(struct msf_port *port, uint64_t now_ms)
 {
-	if (now_ms < port->link_poll_ms)
+	unsigned int events = atomic_exchange(&port->events, 0);
+
+	if (now_ms < port->link_poll_ms && events == 0)
 		return;
 	port->link_poll_ms = now_ms + LINK_POLL_MS;
 
 	bool up = link_is_up(port), changed = up != port->link_up;
+	bool was_reset = (events & EVENT_RESET) != 0 && port->link_up;
 	uint32_t mtu = link_mtu(port);
 
-	if (!changed && mtu == port->mtu)
+	if (!changed && mtu == port->mtu && events == 0)
 		return;
 	pthread_mutex_lock(&port->msf->lock);
 	if (mtu != port->mtu)
 		follow_mtu(port, mtu, now_ms);
-	if (changed)
+	if (was_reset)
+		follow_link(port, false, now_ms);
+	if (changed || (was_reset && up))
 		follow_link(port, up, now_ms);
+	else if ((events & EVENT_LINK) != 0 && up)
+		mldv2_host_renew(port->host, now_ms); /* down and up again since the last poll */
 	pthread_mutex_unlock(&port->msf->lock);
 	if (changed)
 		PORT_LOG(INFO, port, "link %s, MTU %u", up ? "up" : "down", mtu);

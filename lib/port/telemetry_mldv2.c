@@ -109,6 +109,7 @@ put_sent(struct rte_tel_data *dict, const struct mldv2_host_stats *stats)
 	put_uint(dict, "tx_reason_link", stats->tx_reason[MLDV2_REASON_LINK]);
 	put_uint(dict, "tx_suppressed_rate", stats->answers_postponed);
 	put_uint(dict, "recorded_overflow", stats->recorded_overflow);
+	put_uint(dict, "tx_mtu_refused", stats->tx_mtu_refused);
 	put_uint(dict, "mode_changes", stats->mode_changes);
 }
 
