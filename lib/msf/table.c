@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_hash_crc.h>
 #include <rte_malloc.h>
 
 #include "table_private.h"
@@ -22,6 +21,14 @@ array_create(const struct table *table, size_t size)
 	return array;
 }
 
+static uint32_t
+hash_key(const void *key, uint32_t len, uint32_t init)
+{
+	(void)len;
+	(void)init;
+	return table_signature(key);
+}
+
 static struct rte_hash *
 hash_create(const struct table_conf *conf)
 {
@@ -29,7 +36,7 @@ hash_create(const struct table_conf *conf)
 		.name = conf->name,
 		.entries = conf->entries + conf->entries / 4,
 		.key_len = sizeof(struct table_key),
-		.hash_func = rte_hash_crc,
+		.hash_func = hash_key,
 		.socket_id = conf->socket_id,
 		.extra_flag =
 			RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF | RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
@@ -251,13 +258,15 @@ lookup_any(const struct table *table, const void **keys, const uint32_t *missed,
 	struct table_key any[TABLE_BURST_MAX];
 	const void *any_keys[TABLE_BURST_MAX];
 	int32_t slots[TABLE_BURST_MAX];
+	hash_sig_t signatures[TABLE_BURST_MAX];
 
 	for (uint32_t i = 0; i < n; i++) {
 		memset(&any[i].source, 0, sizeof(any[i].source));
 		memcpy(&any[i].group, (const uint8_t *)keys[missed[i]] + 16, 16);
 		any_keys[i] = &any[i];
+		signatures[i] = table_signature(&any[i]);
 	}
-	rte_hash_lookup_bulk(table->hash, any_keys, n, slots);
+	rte_hash_lookup_with_hash_bulk(table->hash, any_keys, signatures, n, slots);
 	for (uint32_t i = 0; i < n; i++) {
 		struct hit *hit = &hits[missed[i]];
 
@@ -275,15 +284,18 @@ lookup_any(const struct table *table, const void **keys, const uint32_t *missed,
 void
 table_lookup(const struct table *table, const void **keys, uint32_t n, struct hit *hits)
 {
+	hash_sig_t signatures[TABLE_BURST_MAX];
 	uint64_t before, after;
 
+	for (uint32_t i = 0; i < n; i++)
+		signatures[i] = table_signature(keys[i]);
 	do {
 		int32_t slots[TABLE_BURST_MAX];
 		uint32_t missed[TABLE_BURST_MAX], n_missed = 0;
 
 		/* Pairs with the release store in table_commit(). */
 		before = atomic_load_explicit(&table->generation, memory_order_acquire);
-		rte_hash_lookup_bulk(table->hash, keys, n, slots);
+		rte_hash_lookup_with_hash_bulk(table->hash, keys, signatures, n, slots);
 		for (uint32_t i = 0; i < n; i++) {
 			hits[i].slot = slots[i];
 			hits[i].verdict =

@@ -203,8 +203,10 @@ finish_group(struct table *table, struct group_update *update)
 	}
 	retire_set(table, verdicts->any);
 	verdicts->any = MSF_VERDICT_UNKNOWN;
-	if (update->any_slot < 0 && group->any_slot >= 0)
+	if (update->any_slot < 0 && group->any_slot >= 0) {
+		table_fold(table, NULL, group->any_slot);
 		retire_slot(table, group->any_slot);
+	}
 	if (update->any_slot < 0) {
 		table_group_free(table, group);
 		return;

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Random requests on many sockets, interfaces and groups against a naive model. The model
+ * knows sources as bits of a word and recomputes everything from all sockets each time.
+ * SEED and REQUESTS in the environment choose another run.
+ */
+#include "verdicts.h"
+#include "world.h"
+
+#define SOCKETS	    20
+#define INTERFACES  3
+#define GROUPS	    5 /* the last two in the SSM range */
+#define SOURCES	    24
+#define BATCH_MAX   6
+#define SOCKET_NONE 4000
+
+/* One socket's filter of a group: mode and list. INCLUDE of nothing is no membership. */
+struct entry {
+	bool exclude;
+	uint32_t list;
+};
+
+struct model {
+	struct entry entries[SOCKETS][INTERFACES][GROUPS];
+	bool open[SOCKETS], idempotent[SOCKETS];
+	struct msf_conf conf;
+	int refuse[INTERFACES];
+};
+
+static struct model model;
+static struct msf *msf;
+static struct fake_port *ports[INTERFACES];
+static struct in6_addr sources[SOURCES], bad_source;
+static uint64_t random_state;
+static uint64_t n_requests, n_ok, n_checked, n_differences;
+static uint64_t n_results[200];
+
+#define DIFFER(...)                \
+	do {                       \
+		n_differences++;   \
+		FAIL(__VA_ARGS__); \
+	} while (0)
+
+/* splitmix64 */
+static uint64_t
+next_random(void)
+{
+	uint64_t z = (random_state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static uint32_t
+below(uint32_t n)
+{
+	return next_random() % n;
+}
+
+static bool
+one_in(uint32_t n)
+{
+	return below(n) == 0;
+}
+
+static struct in6_addr
+group_addr(uint32_t group)
+{
+	return group < GROUPS - 2 ? group_nr(group + 1) : ssm_nr(group + 1);
+}
+
+/* The model. */
+
+static bool
+is_member(struct entry entry)
+{
+	return entry.exclude || entry.list != 0;
+}
+
+static bool
+accepts(struct entry entry, int source)
+{
+	bool listed = source >= 0 && (entry.list >> source & 1);
+
+	return listed != entry.exclude;
+}
+
+static uint32_t
+count(uint32_t list)
+{
+	return __builtin_popcount(list);
+}
+
+/* RFC 9777 section 4.2 */
+static struct entry
+merged(const struct model *from, uint32_t interface, uint32_t group)
+{
+	struct entry result = {.list = 0};
+	uint32_t included = 0, excluded = UINT32_MAX;
+
+	for (int i = 0; i < SOCKETS; i++) {
+		struct entry entry = from->entries[i][interface][group];
+
+		result.exclude |= entry.exclude;
+		if (entry.exclude)
+			excluded &= entry.list;
+		else
+			included |= entry.list;
+	}
+	result.list = result.exclude ? excluded & ~included : included;
+	return result;
+}
+
+/* A request as the model sees it; what cannot be said in its terms is in `spoilt`. */
+struct wish {
+	enum msf_op op;
+	int socket;	    /* SOCKET_NONE: none that is open */
+	uint32_t interface; /* INTERFACES: none that exists */
+	uint32_t group;
+	uint32_t source, list;
+	bool exclude;
+	enum {
+		SPOILT_NOT,
+		SPOILT_SOURCE,
+		SPOILT_TWICE,
+		SPOILT_MODE,
+		SPOILT_GROUP
+	} spoilt;
+};
+
+static bool
+names_any_source(const struct wish *wish)
+{
+	return wish->op == MSF_JOIN_GROUP || wish->op == MSF_BLOCK_SOURCE ||
+		wish->op == MSF_UNBLOCK_SOURCE || (wish->op == MSF_SET_FILTER && wish->exclude);
+}
+
+static int
+change_list(struct entry *entry, bool exclude, bool add, uint32_t source, uint32_t limit)
+{
+	uint32_t bit = UINT32_C(1) << source;
+
+	if (is_member(*entry) ? entry->exclude != exclude : exclude)
+		return -EINVAL;
+	if (!(entry->list & bit) != add)
+		return -EADDRNOTAVAIL;
+	if (add && count(entry->list) + 1 > limit)
+		return -ENOBUFS;
+	entry->list ^= bit;
+	return 0;
+}
+
+static int
+set_entry(const struct wish *wish, struct entry *entry, bool idempotent, uint32_t limit)
+{
+	struct entry new = {wish->exclude, wish->list};
+
+	if (!is_member(new) && !is_member(*entry))
+		return -EADDRNOTAVAIL;
+	if (new.exclude == entry->exclude &&new.list == entry->list)
+		return idempotent ? 0 : -EADDRINUSE;
+	if (count(new.list) > limit && count(new.list) > count(entry->list))
+		return -ENOBUFS;
+	*entry = new;
+	return 0;
+}
+
+static int
+model_apply(struct model *to, const struct wish *wish)
+{
+	uint32_t limit = to->conf.mld_somaxsrc;
+	struct entry *entry;
+
+	if (wish->socket == SOCKET_NONE || !to->open[wish->socket])
+		return -EBADF;
+	if (wish->interface == INTERFACES)
+		return -ENODEV;
+	if (wish->spoilt != SPOILT_NOT)
+		return -EINVAL;
+	if (wish->group >= GROUPS - 2 && !to->conf.ssm_exclude && names_any_source(wish))
+		return -EINVAL;
+	entry = &to->entries[wish->socket][wish->interface][wish->group];
+	switch (wish->op) {
+	case MSF_JOIN_GROUP:
+		if (is_member(*entry))
+			return -EADDRINUSE;
+		entry->exclude = true;
+		return 0;
+	case MSF_LEAVE_GROUP:
+		if (!is_member(*entry))
+			return -EADDRNOTAVAIL;
+		*entry = (struct entry){0};
+		return 0;
+	case MSF_JOIN_SOURCE_GROUP:
+	case MSF_LEAVE_SOURCE_GROUP:
+		return change_list(
+			entry, false, wish->op == MSF_JOIN_SOURCE_GROUP, wish->source, limit);
+	case MSF_BLOCK_SOURCE:
+	case MSF_UNBLOCK_SOURCE:
+		return change_list(entry, true, wish->op == MSF_BLOCK_SOURCE, wish->source, limit);
+	default:
+		return set_entry(wish, entry, to->idempotent[wish->socket], limit);
+	}
+}
+
+/* What the interfaces say of a new state: limits and refusals, interface by interface. */
+static int
+model_agree(const struct model *from, const struct model *to, bool touched[INTERFACES][GROUPS])
+{
+	for (uint32_t i = 0; i < INTERFACES; i++) {
+		bool any = false;
+
+		for (uint32_t j = 0; j < GROUPS; j++) {
+			uint32_t before = count(merged(from, i, j).list);
+			uint32_t after = count(merged(to, i, j).list);
+
+			any |= touched[i][j];
+			if (touched[i][j] && after > to->conf.mld_maxsrcfilter && after > before)
+				return -ENOBUFS;
+		}
+		if (any && to->refuse[i] < 0)
+			return to->refuse[i];
+	}
+	return 0;
+}
+
+static int
+model_batch(const struct wish *wishes, uint32_t n, uint32_t *ret_failed)
+{
+	static struct model next;
+	bool touched[INTERFACES][GROUPS] = {0};
+	int ret = 0;
+
+	next = model;
+	for (uint32_t i = 0; i < n && ret == 0; i++) {
+		const struct wish *wish = &wishes[i];
+		struct entry old = {0}, *entry = NULL;
+
+		*ret_failed = i;
+		if (wish->socket < SOCKETS && wish->interface < INTERFACES) {
+			entry = &next.entries[wish->socket][wish->interface][wish->group];
+			old = *entry;
+		}
+		ret = model_apply(&next, wish);
+		if (ret == 0 && (entry->exclude != old.exclude || entry->list != old.list))
+			touched[wish->interface][wish->group] = true;
+	}
+	if (ret < 0)
+		return ret;
+	*ret_failed = UINT32_MAX; /* not one request's fault */
+	ret = model_agree(&model, &next, touched);
+	if (ret == 0)
+		model = next;
+	return ret;
+}
+
+/* Chance. */
+
+static uint32_t
+random_list(void)
+{
+	uint32_t list = 0, n = below(model.conf.mld_somaxsrc + 2);
+
+	while (count(list) < n && count(list) < SOURCES)
+		list |= UINT32_C(1) << below(SOURCES);
+	return list;
+}
+
+static struct wish
+random_wish(void)
+{
+	struct wish wish = {
+		.op = below(MSF_SET_FILTER + 1),
+		.socket = one_in(200) ? SOCKET_NONE : (int)below(SOCKETS),
+		.interface = one_in(200) ? INTERFACES : below(INTERFACES),
+		.group = below(GROUPS),
+		.source = below(SOURCES),
+		.exclude = one_in(2),
+		.list = random_list(),
+	};
+	const struct entry *entry;
+
+	if (one_in(100))
+		wish.spoilt = SPOILT_SOURCE + below(4);
+	if (wish.socket == SOCKET_NONE || wish.interface == INTERFACES)
+		return wish;
+	entry = &model.entries[wish.socket][wish.interface][wish.group];
+	if (one_in(20)) { /* the same again */
+		wish.exclude = entry->exclude;
+		wish.list = entry->list;
+	}
+	/* deltas that fit the state, more often than chance would have it */
+	if (entry->exclude && one_in(3))
+		wish.op = MSF_BLOCK_SOURCE + below(2);
+	else if (is_member(*entry) && !entry->exclude && one_in(3))
+		wish.op = MSF_JOIN_SOURCE_GROUP + below(2);
+	return wish;
+}
+
+static struct msf_request
+request_from(const struct wish *wish, struct in6_addr *list)
+{
+	struct msf_request request = {
+		.op = wish->op,
+		.socket = wish->socket,
+		.ifindex = wish->interface + 1,
+		.group = group_addr(wish->group),
+		.source = sources[wish->source],
+		.mode = wish->exclude ? MLDV2_EXCLUDE : MLDV2_INCLUDE,
+		.sources = list,
+	};
+
+	for (uint32_t i = 0; i < SOURCES; i++) /* in no order */
+		if (wish->list >> (i * 7 % SOURCES) & 1)
+			list[request.n_sources++] = sources[i * 7 % SOURCES];
+	return request;
+}
+
+/* Make a request wrong. Where the chosen way does not apply, another one is taken. */
+static void
+spoil(struct msf_request *request, struct wish *wish, struct in6_addr *list)
+{
+	bool set = wish->op == MSF_SET_FILTER;
+	bool has_source = wish->op >= MSF_JOIN_SOURCE_GROUP && wish->op <= MSF_UNBLOCK_SOURCE;
+
+	if (wish->spoilt == SPOILT_NOT)
+		return;
+	if (wish->spoilt == SPOILT_SOURCE && has_source)
+		request->source = bad_source;
+	else if (wish->spoilt == SPOILT_SOURCE && set && request->n_sources > 0)
+		list[below(request->n_sources)] = bad_source;
+	else if (wish->spoilt == SPOILT_TWICE && set && request->n_sources > 1)
+		list[0] = list[request->n_sources - 1];
+	else if (wish->spoilt == SPOILT_MODE && set)
+		request->mode = 5;
+	else
+		request->group.s6_addr[0] = 0xfd;
+}
+
+/* Comparison. */
+
+static void
+expect_filter(const char *what, const struct fake_filter *got, struct entry expected)
+{
+	if ((got->mode == MLDV2_EXCLUDE) != expected.exclude ||
+		got->n_sources != count(expected.list)) {
+		DIFFER("request %" PRIu64 ": %s", n_requests, what);
+		return;
+	}
+	for (uint32_t i = 0; i < SOURCES; i++)
+		if ((expected.list >> i & 1) !=
+			mldv2_sources_contain(got->sources, got->n_sources, &sources[i]))
+			DIFFER("request %" PRIu64 ": %s, source %u", n_requests, what, i);
+}
+
+static void
+compare_sockets(uint32_t interface, uint32_t group)
+{
+	struct in6_addr addr = group_addr(group);
+
+	for (int i = 0; i < SOCKETS; i++) {
+		struct fake_filter got = {.n_sources = FAKE_SOURCES};
+		int ret = msf_get_filter(
+			msf, i, interface + 1, &addr, &got.mode, &got.n_sources, got.sources);
+		struct entry entry = model.entries[i][interface][group];
+
+		if (!model.open[i]) {
+			if (ret != -EBADF)
+				DIFFER("get of a closed socket: %d", ret);
+		} else if (!is_member(entry)) {
+			if (ret != -EADDRNOTAVAIL)
+				DIFFER("get of no member: %d", ret);
+		} else if (ret < 0) {
+			DIFFER("get of a member: %d", ret);
+		} else {
+			expect_filter("socket's filter", &got, entry);
+		}
+	}
+}
+
+/* Exactly those sockets whose own filter accepts the source (RFC 9777 section 4.1). */
+static void
+compare_verdict(struct msf_verdict verdict, uint32_t interface, uint32_t group, int source)
+{
+	bool gets[SOCKETS] = {0};
+
+	for (uint32_t i = 0; i < msf_verdict_n_sockets(verdict); i++) {
+		uint16_t socket = msf_verdict_socket(verdict, i);
+
+		if (socket >= SOCKETS || gets[socket])
+			DIFFER("verdict names socket %u, or twice", socket);
+		else
+			gets[socket] = true;
+	}
+	for (int i = 0; i < SOCKETS; i++)
+		if (gets[i] != accepts(model.entries[i][interface][group], source))
+			DIFFER("request %" PRIu64 ": source %d to socket %d: %d", n_requests,
+				source, i, gets[i]);
+	n_checked++;
+}
+
+static struct msf_verdict
+find_verdict(const struct verdicts *verdicts, int source)
+{
+	for (uint32_t i = 0; source >= 0 && i < verdicts->n; i++)
+		if (mldv2_addr_cmp(&verdicts->sources[i], &sources[source]) == 0)
+			return verdicts->of[i];
+	return verdicts->any;
+}
+
+static void
+compare_verdicts(const struct fake_group *told, uint32_t interface, uint32_t group)
+{
+	struct msf_member members[FAKE_MEMBERS];
+	struct verdicts verdicts;
+	uint32_t n = told != NULL ? told->n_members : 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		members[i] = (struct msf_member){told->sockets[i],
+			{told->filters[i].mode, told->filters[i].n_sources,
+				told->filters[i].sources}};
+	EXPECT_EQ(verdicts_compute(members, n, &verdicts), 0);
+	for (int i = -1; i < SOURCES; i++)
+		compare_verdict(find_verdict(&verdicts, i), interface, group, i);
+	if ((verdicts.any.bits == 0) != (n == 0))
+		DIFFER("a group is known when it has members");
+	verdicts_fini(&verdicts);
+}
+
+static void
+compare(uint32_t interface, uint32_t group)
+{
+	struct in6_addr addr = group_addr(group);
+	const struct fake_group *told = fake_port_group(ports[interface], &addr);
+	static const struct fake_filter nothing;
+
+	expect_filter("merged filter", told != NULL ? &told->merged : &nothing,
+		merged(&model, interface, group));
+	compare_sockets(interface, group);
+	compare_verdicts(told, interface, group);
+}
+
+/* One step. */
+
+static void
+step_batch(void)
+{
+	struct wish wishes[BATCH_MAX];
+	struct msf_request requests[BATCH_MAX];
+	struct in6_addr lists[BATCH_MAX][SOURCES + 1];
+	uint32_t n = one_in(4) ? 1 + below(BATCH_MAX) : 1, failed = 0, model_failed = 0;
+	int ret, expected;
+
+	for (uint32_t i = 0; i < n; i++) {
+		wishes[i] = random_wish();
+		requests[i] = request_from(&wishes[i], lists[i]);
+		spoil(&requests[i], &wishes[i], lists[i]);
+	}
+	for (int i = 0; i < INTERFACES; i++)
+		ports[i]->refuse = model.refuse[i] = one_in(100) ? -ENOMEM : 0;
+	expected = model_batch(wishes, n, &model_failed);
+	ret = msf_batch(msf, requests, n, &failed);
+	n_requests += n;
+	n_ok += ret == 0 ? n : 0;
+	n_results[-ret]++;
+	if (ret != expected)
+		DIFFER("request %" PRIu64 ": op %d says %d, the model %d", n_requests,
+			wishes[model_failed < n ? model_failed : 0].op, ret, expected);
+	else if (ret < 0 && model_failed < n && failed != model_failed)
+		DIFFER("request %" PRIu64 ": failed at %u, the model at %u", n_requests, failed,
+			model_failed);
+	for (uint32_t i = 0; i < n; i++)
+		if (wishes[i].interface < INTERFACES)
+			compare(wishes[i].interface, wishes[i].group);
+}
+
+static void
+step_close_or_open(void)
+{
+	int socket = below(SOCKETS);
+	char name[16];
+
+	for (int i = 0; i < INTERFACES; i++)
+		ports[i]->refuse = 0;
+	if (model.open[socket] && one_in(3)) {
+		EXPECT_EQ(msf_socket_close(msf, socket), 0);
+		memset(model.entries[socket], 0, sizeof(model.entries[socket]));
+		model.open[socket] = false;
+	} else if (!model.open[socket]) {
+		for (int i = 0; i < socket; i++) /* the lowest number is taken */
+			if (!model.open[i])
+				socket = i;
+		snprintf(name, sizeof(name), "r%d", socket);
+		EXPECT_EQ(msf_socket_open(msf, name), socket);
+		model.open[socket] = true;
+		model.idempotent[socket] = one_in(3);
+		EXPECT_EQ(msf_socket_set_idempotent(msf, socket, model.idempotent[socket]), 0);
+	}
+	compare(below(INTERFACES), below(GROUPS));
+}
+
+static void
+step_conf(void)
+{
+	model.conf = (struct msf_conf){
+		.mld_maxsrcfilter = 4 + below(12),
+		.mld_somaxsrc = 2 + below(8),
+		.ssm_exclude = one_in(2),
+	};
+	EXPECT_EQ(msf_set_conf(msf, &model.conf), 0);
+}
+
+static uint64_t
+from_environment(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text != NULL ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static void
+set_up(void)
+{
+	msf_conf_init(&model.conf);
+	EXPECT_EQ(msf_create(&msf, &model.conf), 0);
+	for (int i = 0; i < INTERFACES; i++)
+		ports[i] = fake_port_create(msf);
+	for (int i = 0; i < SOURCES; i++) {
+		sources[i] = source_nr(next_random() & 0xffffff);
+		sources[i].s6_addr[12] = i; /* all different */
+	}
+	bad_source = group_nr(1);
+	step_conf();
+}
+
+static void
+tear_down(void)
+{
+	msf_free(msf);
+	for (int i = 0; i < INTERFACES; i++) {
+		if (ports[i]->faults > 0)
+			DIFFER("interface %d: broken rule: %s", i + 1, ports[i]->fault);
+		fake_port_free(ports[i]);
+	}
+}
+
+TEST(random_requests)
+{
+	uint64_t seed = from_environment("SEED", 1), wanted = from_environment("REQUESTS", 60000);
+
+	random_state = seed;
+	set_up();
+	for (int i = 0; i < 10 * SOCKETS; i++)
+		step_close_or_open();
+	while (n_requests < wanted) {
+		if (one_in(400))
+			step_conf();
+		else if (one_in(40))
+			step_close_or_open();
+		else
+			step_batch();
+	}
+	for (uint32_t i = 0; i < INTERFACES; i++)
+		for (uint32_t j = 0; j < GROUPS; j++)
+			compare(i, j);
+	tear_down();
+	printf("# seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " carried out, %" PRIu64
+	       " verdicts, %" PRIu64 " differences\n",
+		seed, n_requests, n_ok, n_checked, n_differences);
+	printf("# results: 0 %" PRIu64 ", EINVAL %" PRIu64 ", EADDRINUSE %" PRIu64
+	       ", EADDRNOTAVAIL %" PRIu64 ", ENOBUFS %" PRIu64 ", ENOMEM %" PRIu64
+	       ", ENODEV %" PRIu64 ", EBADF %" PRIu64 "\n",
+		n_results[0], n_results[EINVAL], n_results[EADDRINUSE], n_results[EADDRNOTAVAIL],
+		n_results[ENOBUFS], n_results[ENOMEM], n_results[ENODEV], n_results[EBADF]);
+}
