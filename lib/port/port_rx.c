@@ -21,11 +21,16 @@ enum kind {
 	KIND_TAKEN, /* MLD: ours, freed */
 };
 
-/* A burst between the passes. */
+/*
+ * A burst between the passes. Video comes in trains: packets in a row with the same source and
+ * group are a run, and a run is looked up, judged and counted once.
+ */
 struct sorted {
 	uint8_t kinds[TABLE_BURST_MAX];
-	const void *keys[TABLE_BURST_MAX]; /* of the data packets, in order */
-	uint32_t n_data;
+	uint8_t runs[TABLE_BURST_MAX];				   /* of data packets: which run */
+	const void *keys[TABLE_BURST_MAX];			   /* of the runs */
+	uint32_t packets[TABLE_BURST_MAX], bytes[TABLE_BURST_MAX]; /* of the runs */
+	uint32_t n_runs, n_data;
 	struct table_key copies[TABLE_BURST_MAX]; /* keys that lie in several segments */
 };
 
@@ -239,10 +244,10 @@ sort_unusual(struct msf_port *port, struct worker *worker, const struct rte_mbuf
 	enum kind kind = sort_ip6(port, worker, mbuf, &frame[RTE_ETHER_HDR_LEN]);
 
 	if (kind == KIND_DATA) {
-		struct table_key *key = &sorted->copies[sorted->n_data];
+		struct table_key *key = &sorted->copies[sorted->n_runs];
 
 		memcpy(key, &frame[RTE_ETHER_HDR_LEN + 8], sizeof(*key));
-		sorted->keys[sorted->n_data] = key;
+		sorted->keys[sorted->n_runs] = key;
 	}
 	return kind;
 }
@@ -263,55 +268,91 @@ sort_one(struct msf_port *port, struct worker *worker, const struct rte_mbuf *mb
 	enum kind kind = sort_ip6(port, worker, mbuf, &frame[RTE_ETHER_HDR_LEN]);
 
 	/* source and group as they stand in the header: the key needs no copy */
-	sorted->keys[sorted->n_data] = &frame[RTE_ETHER_HDR_LEN + 8];
+	sorted->keys[sorted->n_runs] = &frame[RTE_ETHER_HDR_LEN + 8];
 	return kind;
+}
+
+static bool
+is_same_key(const void *a, const void *b)
+{
+	uint64_t x[4], y[4];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
+}
+
+/* The packet's key stands behind those of the runs: it goes on with the last one, or begins
+ * one of its own. */
+static void
+add_to_run(struct sorted *sorted, uint16_t i, const struct rte_mbuf *mbuf)
+{
+	uint32_t run = sorted->n_runs;
+
+	if (run > 0 && is_same_key(sorted->keys[run - 1], sorted->keys[run])) {
+		run--;
+	} else {
+		sorted->packets[run] = sorted->bytes[run] = 0;
+		sorted->n_runs++;
+	}
+	sorted->runs[i] = run;
+	sorted->packets[run]++;
+	sorted->bytes[run] += mbuf->pkt_len;
+	sorted->n_data++;
 }
 
 static void
 sort_burst(struct msf_port *port, struct worker *worker, struct rte_mbuf **packets, uint16_t n,
 	struct sorted *sorted)
 {
-	sorted->n_data = 0;
+	sorted->n_runs = sorted->n_data = 0;
 	for (uint16_t i = 0; i < n && i < PREFETCH_AHEAD; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
 	for (uint16_t i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
 			rte_prefetch0(rte_pktmbuf_mtod(packets[i + PREFETCH_AHEAD], void *));
 		sorted->kinds[i] = sort_one(port, worker, packets[i], sorted);
-		sorted->n_data += sorted->kinds[i] == KIND_DATA;
+		if (sorted->kinds[i] == KIND_DATA)
+			add_to_run(sorted, i, packets[i]);
 	}
 }
 
-/* Count a data packet where its verdict was found. true: somebody wants it. */
-static bool
-judge(struct worker *worker, const struct rte_mbuf *mbuf, const struct hit *hit)
+static void
+count_sockets(struct worker *worker, struct msf_verdict verdict, uint32_t packets, uint32_t bytes)
 {
-	uint32_t n = msf_verdict_n_sockets(hit->verdict);
+	uint32_t n = msf_verdict_n_sockets(verdict);
 
-	if (hit->slot < 0) {
-		worker->counters.drop_no_group++;
-		return false;
-	}
-
-	struct flow_count *flow = &worker->flows[hit->slot];
-
-	if (n == 0) {
-		flow->dropped++;
-		worker->counters.drop_source++;
-		return false;
-	}
-	flow->packets++;
-	flow->bytes += mbuf->pkt_len;
-	worker->counters.passed++;
-	worker->counters.passed_bytes += mbuf->pkt_len;
 	for (uint32_t i = 0; i < n; i++) {
-		struct msf_socket_count *count =
-			&worker->sockets[msf_verdict_socket(hit->verdict, i)];
+		struct msf_socket_count *count = &worker->sockets[msf_verdict_socket(verdict, i)];
 
-		count->packets++;
-		count->bytes += mbuf->pkt_len;
+		count->packets += packets;
+		count->bytes += bytes;
 	}
-	return true;
+}
+
+/* Count the runs where their verdicts were found. */
+static void
+count_runs(struct worker *worker, const struct sorted *sorted, const struct hit *hits)
+{
+	struct msf_port_counters *counters = &worker->counters;
+
+	for (uint32_t run = 0; run < sorted->n_runs; run++) {
+		uint32_t packets = sorted->packets[run], bytes = sorted->bytes[run];
+		const struct hit *hit = &hits[run];
+
+		if (hit->slot < 0) {
+			counters->drop_no_group += packets;
+		} else if (msf_verdict_n_sockets(hit->verdict) == 0) {
+			worker->flows[hit->slot].dropped += packets;
+			counters->drop_source += packets;
+		} else {
+			worker->flows[hit->slot].packets += packets;
+			worker->flows[hit->slot].bytes += bytes;
+			counters->passed += packets;
+			counters->passed_bytes += bytes;
+			count_sockets(worker, hit->verdict, packets, bytes);
+		}
+	}
 }
 
 /* Up to TABLE_BURST_MAX packets; kept ones go to `out`, which may be `packets` itself. */
@@ -322,31 +363,31 @@ rx_chunk(struct msf_port *port, struct worker *worker, struct rte_mbuf **packets
 	struct sorted sorted;
 	struct hit hits[TABLE_BURST_MAX];
 	struct rte_mbuf *unwanted[TABLE_BURST_MAX];
-	uint32_t n_unwanted = 0, data = 0;
+	uint32_t n_unwanted = 0, n_other = 0;
 	uint16_t kept = 0;
 
 	sort_burst(port, worker, packets, n, &sorted);
-	if (sorted.n_data > 0)
-		table_lookup(port->table, sorted.keys, sorted.n_data, hits);
+	if (sorted.n_runs > 0)
+		table_lookup(port->table, sorted.keys, sorted.n_runs, hits);
+	count_runs(worker, &sorted, hits);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *mbuf = packets[i];
 		struct msf_verdict verdict = MSF_VERDICT_UNKNOWN;
-		bool keep = sorted.kinds[i] == KIND_OTHER;
+		bool other = sorted.kinds[i] == KIND_OTHER;
 
-		if (sorted.kinds[i] == KIND_DATA) {
-			verdict = hits[data].verdict;
-			keep = judge(worker, mbuf, &hits[data++]);
-		}
-		if (keep) {
+		if (sorted.kinds[i] == KIND_DATA)
+			verdict = hits[sorted.runs[i]].verdict;
+		if (other || msf_verdict_n_sockets(verdict) > 0) {
 			verdicts[kept] = verdict;
 			out[kept++] = mbuf;
 		} else {
 			unwanted[n_unwanted++] = mbuf;
 		}
-		worker->counters.other += sorted.kinds[i] == KIND_OTHER;
+		n_other += other;
 	}
 	if (n_unwanted > 0)
 		rte_pktmbuf_free_bulk(unwanted, n_unwanted);
+	worker->counters.other += n_other;
 	worker->counters.rx_packets += n;
 	worker->counters.rx_multicast += sorted.n_data;
 	return kept;
