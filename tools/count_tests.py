@@ -18,12 +18,15 @@ case fails too.
 import glob
 import json
 import os
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
 GOOD = ("OK", "EXPECTEDFAIL", "SKIP")
 INTEROP = ":interop"
 NAME_MAX = 80  # pytest puts parameters into names
+FIGURE = re.compile(r"^# (.*\b(?:runs: |differences|compared).*)", re.MULTILINE)
+CONFORMANCE = re.compile(r"test_[rR]\d")
 
 
 def outcome(case):
@@ -86,6 +89,19 @@ def add_silent_failures(cases, results):
     return cases
 
 
+def say_figures(logs, cases):
+    """How much stands behind a few of the tests: runs, requests, cases."""
+    path = os.path.join(logs, "testlog.json")
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as log:
+            for entry in map(json.loads, log):
+                for figure in FIGURE.findall(entry.get("stdout") or ""):
+                    print(f"{entry['name'].split(' / ')[-1]}: {figure}")
+    conformance = sum(bool(CONFORMANCE.match(case)) for _, case, _ in cases)
+    if conformance:
+        print(f"wire conformance: {conformance} cases")
+
+
 def main(build, status):
     logs = os.path.join(build, "meson-logs")
     results = meson_results(logs)
@@ -94,6 +110,7 @@ def main(build, status):
     for test, case, how in cases:
         if how != "passed":
             print(f"{how}: {test}: {case[:NAME_MAX]}")
+    say_figures(logs, cases)
     bad = count["failed"] > 0 or int(status) != 0
     if count["passed"] + count["failed"] == 0:
         print("no test ran")

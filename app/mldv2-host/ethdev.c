@@ -64,6 +64,11 @@ ethdev_stop(uint16_t port_id)
 
 	if (ret < 0)
 		complain(port_id, "cannot be stopped", ret);
+}
+
+void
+ethdev_close(uint16_t port_id)
+{
 	rte_eth_dev_close(port_id);
 }
 

@@ -13,6 +13,7 @@ struct rte_mempool *ethdev_pool_create(unsigned int n_ports);
 /* One rx queue, one tx queue, started. 0, or a negative errno and a message is out. */
 int ethdev_start(uint16_t port_id, struct rte_mempool *pool);
 void ethdev_stop(uint16_t port_id);
+void ethdev_close(uint16_t port_id);
 
 /* The port id of "0" or "net_tap0", or -1. */
 int ethdev_find(const char *name);

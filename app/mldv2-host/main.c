@@ -229,6 +229,8 @@ finish(struct host *host)
 		if (host->ports[i].started)
 			ethdev_stop(host->ports[i].port_id);
 		msf_port_free(host->ports[i].port);
+		if (host->ports[i].started)
+			ethdev_close(host->ports[i].port_id);
 	}
 	rte_mempool_free(host->pool);
 	rte_free(host->qsbr);

@@ -168,7 +168,7 @@ struct mldv2_host {
 	/* rate limit of answers, in thousandths of a Report */
 	uint64_t tokens;
 	uint64_t tokens_ms;
-	uint64_t exempt_until_ms; /* answers to an MLDv1 General Query after a quiet second */
+	uint32_t v1_exempt; /* answers to an MLDv1 General Query after a quiet second */
 	bool postponed;
 	bool mtu_refused;
 
@@ -224,7 +224,7 @@ void pack_flight(struct pack *pack, struct group *group, enum mldv2_reason reaso
 	uint32_t told);
 bool pack_state(struct mldv2_host *host, struct group *group, enum mldv2_record_type type,
 	enum mldv2_reason reason, uint32_t told);
-bool answer_is_allowed(struct mldv2_host *host);
+bool answer_is_allowed(struct mldv2_host *host, bool exempt);
 bool answers_are_rested(struct mldv2_host *host, uint64_t now_ms);
 void general_query_due(struct mldv2_host *host, uint64_t max_resp_ms, uint64_t now_ms);
 bool general_answer_covers(const struct mldv2_host *host, uint64_t due_ms, uint64_t latest_ms);

@@ -287,20 +287,14 @@ answers_are_rested(struct mldv2_host *host, uint64_t now_ms)
 	return host->tokens == host->conf.answer_rate * UINT64_C(1000);
 }
 
-/* An answer that began after a quiet second may always go on: it has a deadline to meet. */
-static bool
-answer_is_exempt(const struct mldv2_host *host)
-{
-	if (host->v1_mode)
-		return host->tokens_ms <= host->exempt_until_ms;
-	return host->walk.active && host->walk.exempt;
-}
-
-/* May one more answer leave? */
+/*
+ * May one more answer leave? One to a General Query that came after a quiet second may always:
+ * it has a deadline to meet.
+ */
 bool
-answer_is_allowed(struct mldv2_host *host)
+answer_is_allowed(struct mldv2_host *host, bool exempt)
 {
-	if (host->conf.answer_rate == 0 || host->tokens >= 1000 || answer_is_exempt(host)) {
+	if (host->conf.answer_rate == 0 || host->tokens >= 1000 || exempt) {
 		host->postponed = false;
 		return true;
 	}
@@ -311,11 +305,11 @@ answer_is_allowed(struct mldv2_host *host)
 }
 
 static uint64_t
-answer_allowed_ms(const struct mldv2_host *host)
+answer_allowed_ms(const struct mldv2_host *host, bool exempt)
 {
 	uint32_t rate = host->conf.answer_rate;
 
-	if (rate == 0 || host->tokens >= 1000 || answer_is_exempt(host))
+	if (rate == 0 || host->tokens >= 1000 || exempt)
 		return 0;
 	return host->tokens_ms + (1000 - host->tokens + rate - 1) / rate;
 }
@@ -451,12 +445,12 @@ pack_due(struct mldv2_host *host, uint64_t now_ms)
 	if (host->pack.n_records > 0)
 		return;
 
-	bool walk_due = host->walk.active && host->walk.due_ms <= now_ms;
-
-	if ((TAILQ_EMPTY(&host->answer_ready) && !walk_due) || !answer_is_allowed(host))
+	if (!TAILQ_EMPTY(&host->answer_ready) && answer_is_allowed(host, false))
+		pack_answers(host);
+	if (host->pack.n_records > 0)
 		return;
-	pack_answers(host);
-	if (host->pack.n_records == 0 && walk_due)
+	if (host->walk.active && host->walk.due_ms <= now_ms &&
+		answer_is_allowed(host, host->walk.exempt))
 		pack_walk(host);
 }
 
@@ -510,8 +504,11 @@ count_sent(struct mldv2_host *host)
 		stats->tx_record[pack->records[i].type]++;
 		stats->tx_reason[pack->reasons[i]]++;
 	}
-	if (pack->is_answer)
-		host->tokens -= host->tokens < 1000 ? host->tokens : 1000;
+	if (!pack->is_answer)
+		return;
+	host->tokens -= host->tokens < 1000 ? host->tokens : 1000;
+	if (host->v1_exempt > 0 && pack->report.type == MLDV2_MSG_REPORT_V1)
+		host->v1_exempt--;
 }
 
 static uint64_t
@@ -586,22 +583,32 @@ mldv2_host_unsent(struct mldv2_host *host)
 	host->pack.n_records = host->pack.n_flights = 0;
 }
 
+static uint64_t
+later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t
+sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t
 mldv2_host_deadline(const struct mldv2_host *host)
 {
 	const struct timer *first = heap_first(&host->heap);
+	const struct walk *walk = &host->walk;
 	uint64_t due = first != NULL ? first->due_ms : MLDV2_NEVER;
-	uint64_t answer = MLDV2_NEVER;
 
 	if (host->up && host->conf.mtu < MLDV2_MTU_MIN)
 		return due;
 	if (!TAILQ_EMPTY(&host->change_ready))
 		return 0;
-	if (host->walk.active)
-		answer = host->walk.due_ms;
 	if (!TAILQ_EMPTY(&host->answer_ready))
-		answer = 0;
-	if (answer != MLDV2_NEVER && answer < answer_allowed_ms(host))
-		answer = answer_allowed_ms(host);
-	return answer < due ? answer : due;
+		due = sooner(due, answer_allowed_ms(host, host->v1_mode && host->v1_exempt > 0));
+	if (walk->active)
+		due = sooner(due, later(walk->due_ms, answer_allowed_ms(host, walk->exempt)));
+	return due;
 }

@@ -141,7 +141,7 @@ v1_query(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms)
 		return;
 	}
 	if (answers_are_rested(host, now_ms))
-		host->exempt_until_ms = now_ms + msg->max_resp_ms;
+		host->v1_exempt = host->n_members;
 	TAILQ_FOREACH(group, &host->groups, link)
 		delay_group(host, group, msg->max_resp_ms, now_ms);
 }
@@ -183,7 +183,7 @@ v1_pack(struct mldv2_host *host)
 		return;
 	}
 	ready = TAILQ_FIRST(&host->answer_ready);
-	if (ready != NULL && answer_is_allowed(host)) {
+	if (ready != NULL && answer_is_allowed(host, host->v1_exempt > 0)) {
 		pack_message(host, ready->group, MLDV2_MSG_REPORT_V1);
 		host->pack.is_answer = true;
 	}

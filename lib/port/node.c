@@ -102,6 +102,17 @@ node_source(const struct msf_port *port)
 	return port->node.state == ADDRESS_VALID ? *node_address(port) : nobody;
 }
 
+/* What is_for_us() and is_probe_for_us() look at is there: an echo header, or a target. */
+static bool
+has_its_length(const uint8_t *frame, size_t len)
+{
+	size_t icmp_at = RTE_ETHER_HDR_LEN + 40;
+
+	if (len < icmp_at + 8)
+		return false;
+	return frame[icmp_at] == ICMP6_ECHO_REQUEST || len >= icmp_at + 24;
+}
+
 static bool
 is_for_us(const struct msf_port *port, const uint8_t *frame)
 {
@@ -110,11 +121,12 @@ is_for_us(const struct msf_port *port, const uint8_t *frame)
 	const uint8_t *ip = &frame[RTE_ETHER_HDR_LEN], *icmp = &ip[40];
 	bool to_us = memcmp(&ip[24], &address->addr, 16) == 0;
 	bool to_all = memcmp(&ip[24], &all_nodes, 16) == 0;
-	bool about_us = memcmp(&icmp[8], &address->addr, 16) == 0;
+	bool about_us;
 
-	switch (icmp[0]) {
-	case ICMP6_ECHO_REQUEST:
+	if (icmp[0] == ICMP6_ECHO_REQUEST)
 		return port->conf.echo && (to_us || to_all);
+	about_us = memcmp(&icmp[8], &address->addr, 16) == 0;
+	switch (icmp[0]) {
 	case ND_NEIGHBOR_SOLICIT:
 		return port->conf.neighbour_advertisements && about_us &&
 			(to_us || memcmp(&ip[24], &address->solicited_node, 16) == 0);
@@ -141,7 +153,7 @@ node_take(struct msf_port *port, const uint8_t *frame, size_t len)
 	struct node *node = &port->node;
 	struct nd_msg *msg;
 
-	if (len < RTE_ETHER_HDR_LEN + 40 + 24 ||
+	if (!has_its_length(frame, len) ||
 		(!is_for_us(port, frame) && !is_probe_for_us(port, frame)))
 		return false;
 	if (rte_mempool_get(node->msgs, (void **)&msg) < 0) {
