@@ -4,6 +4,7 @@
 
 /* An EAL for tests: no hugepages, no files to share, no telemetry, no devices of the machine. */
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ eal_start(const char *name, const char *vdev)
 		"--no-telemetry", "--no-pci", "--log-level=error", "-l", "0", prefix, vdev};
 	char *argv[sizeof(args) / sizeof(args[0]) + 1];
 	int argc = 0;
+	cpu_set_t cpus;
 
 	if (started)
 		return;
@@ -30,10 +32,12 @@ eal_start(const char *name, const char *vdev)
 	for (size_t i = 0; i < sizeof(args) / sizeof(args[0]) && args[i] != NULL; i++)
 		argv[argc++] = (char *)(uintptr_t)args[i]; /* EAL only reorders them */
 	argv[argc] = NULL;
+	sched_getaffinity(0, sizeof(cpus), &cpus);
 	if (rte_eal_init(argc, argv) < 0) {
 		printf("Bail out! no EAL: %s\n", rte_strerror(rte_errno));
 		exit(1);
 	}
+	sched_setaffinity(0, sizeof(cpus), &cpus); /* threads of the test run side by side */
 	started = true;
 }
 

@@ -128,7 +128,8 @@ expect_each_buffer_once(void)
 
 	while (n <= RIG_BUFFERS && (all[n] = rte_pktmbuf_alloc(rig_pool)) != NULL) {
 		EXPECT_EQ(all[n]->hash.usr, 0);
-		all[n]->hash.usr = ++n;
+		all[n]->hash.usr = n + 1;
+		n++;
 	}
 	EXPECT_EQ(n, RIG_BUFFERS);
 	for (uint32_t i = 0; i < n; i++) {

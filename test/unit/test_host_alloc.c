@@ -168,9 +168,10 @@ TEST(the_heap_grows_before_a_group_is_there)
 		}
 	}
 	EXPECT_LT(200, refused);
-	rig_gq(rig, 1000);
+	rig_run(rig, 0); /* now every group waits for its next copy, and to answer */
 	for (uint32_t i = 1; i <= 200; i++)
 		rig_masq(rig, i, "1", 5000);
+	rig_gq(rig, 1000);
 	rig_run(rig, QUIET);
 	EXPECT_EQ(rig_status(rig).n_groups, 200);
 	rig_free(rig);

@@ -477,6 +477,18 @@ TEST(R152_too_many_recorded_sources_give_a_full_answer)
 	rig_free(rig);
 }
 
+TEST(R152_the_bound_of_a_group_holds)
+{
+	struct rig *rig = listener(1, "EX 1", "IN");
+
+	rig_masq(rig, 1, "1-256", 1000);
+	EXPECT_STR(
+		rig_hear(rig, 1000), "M1:IS_IN(S2-S90) | M1:IS_IN(S91-S179) | M1:IS_IN(S180-S256)");
+	rig_masq(rig, 1, "1-257", 1000);
+	EXPECT_STR(rig_hear(rig, 1000), "M1:IS_EX(S1)");
+	rig_free(rig);
+}
+
 TEST(R152_the_interface_bound_holds_over_all_groups)
 {
 	struct mldv2_host_conf conf;
@@ -567,6 +579,33 @@ TEST(R155_answers_to_a_flood_of_group_queries_are_limited)
 	rig_set(rig, 2, "EX"); /* but a change is told at once */
 	EXPECT_STR(rig_hear(rig, 0), "M2:TO_EX()");
 	rig_free(rig);
+}
+
+TEST(R155_a_slow_general_answer_does_not_open_the_door_to_group_queries)
+{
+	struct mldv2_host_conf conf;
+
+	mldv2_host_conf_init(&conf);
+	conf.answer_rate = 20;
+	for (int v1 = 0; v1 < 2; v1++) {
+		struct rig *rig = rig_new(&conf, 1);
+
+		for (uint32_t i = 1; i <= 200; i++)
+			rig_set(rig, i, "EX");
+		rig_hear(rig, QUIET);
+		if (v1)
+			rig_v1_query(rig, 0, 1);
+		rig_hear(rig, QUIET);
+		rig_gq(rig, 8000000); /* an answer of several Reports over two hours */
+		rig->now_ms = mldv2_host_deadline(rig->host);
+		rig_hear(rig, 0);
+		for (int ms = 0; ms < 20000; ms++) {
+			rig_masq(rig, 1, "", 1);
+			rig_run(rig, 1);
+		}
+		EXPECT_LE(rig->n_lines, 20 + 20 * 20 + (v1 ? 200 : 4));
+		rig_free(rig);
+	}
 }
 
 TEST(R16_R22_queries_with_the_s_flag_are_answered)

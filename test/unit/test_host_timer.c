@@ -391,6 +391,26 @@ TEST(walk_cancelled_between_poll_and_sent_stays_cancelled)
 	rig_free(rig);
 }
 
+TEST(R148_a_change_between_the_parts_of_a_general_answer)
+{
+	struct rig *rig = rig_new(NULL, 1);
+	const struct mldv2_report *report;
+
+	rig_set(rig, 1, "IN 1-200");
+	rig_hear(rig, QUIET);
+	rig_gq(rig, 1000);
+	rig->now_ms = mldv2_host_deadline(rig->host);
+	REQUIRE(mldv2_host_poll(rig->host, rig->now_ms, &report) == 1);
+	EXPECT_EQ(report->records[0].n_sources, 89);
+	rig_set(rig, 1, "IN 1-120"); /* while the first part is on its way */
+	mldv2_host_sent(rig->host, rig->now_ms);
+	EXPECT_STR(rig_hear(rig, 0), "M1:BLOCK(S121-S200)");
+	rig_run(rig, QUIET);
+	EXPECT(strstr(rig->text, "M1:IS_IN(S1-S89)") != NULL);
+	EXPECT(strstr(rig->text, "M1:IS_IN(S90-S120)") != NULL);
+	rig_free(rig);
+}
+
 TEST(a_group_that_leaves_between_poll_and_sent_of_an_answer)
 {
 	struct rig *rig = rig_new(NULL, 1);

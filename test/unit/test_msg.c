@@ -325,6 +325,12 @@ TEST(R27_R28_exactly_n_sources_count)
 	packet[ICMP + 27] = 3;
 	hex_fix_checksum(packet, ICMP, len - ICMP);
 	EXPECT_EQ(verdict(packet, len), MLDV2_DROP_LENGTH);
+	packet[ICMP + 27] = 2;
+	for (size_t missing = 1; missing <= 16; missing++) {
+		packet[5]--;
+		hex_fix_checksum(packet, ICMP, len - missing - ICMP);
+		EXPECT_EQ(verdict(packet, len - missing), MLDV2_DROP_LENGTH);
+	}
 }
 
 TEST(R72_a_source_count_of_65535_does_not_overflow)
