@@ -93,26 +93,37 @@ next_frame(struct msf_port *port, uint64_t now_ms, struct rte_mbuf **ret_mbuf)
 	return ret;
 }
 
+/* The Report left, or it did not and is due again. */
+static void
+settle(struct msf_port *port, bool sent, uint64_t now_ms)
+{
+	pthread_mutex_lock(&port->msf->lock);
+	if (sent)
+		mldv2_host_sent(port->host, now_ms);
+	else
+		mldv2_host_unsent(port->host);
+	pthread_mutex_unlock(&port->msf->lock);
+	if (sent)
+		return;
+	port->tx_retry++;
+	port->retry_ms = now_ms + RETRY_MS;
+}
+
 /* One Report. false: none is due, or it must wait. */
 static bool
 send_one(struct msf_port *port, uint64_t now_ms)
 {
-	struct rte_mbuf *mbuf;
+	struct rte_mbuf *mbuf = NULL;
 	int ret = next_frame(port, now_ms, &mbuf);
+	bool sent;
 
 	if (ret == 0)
 		return false;
-	if (ret > 0 && rte_eth_tx_burst(port->conf.port_id, port->conf.tx_queue, &mbuf, 1) == 1) {
-		pthread_mutex_lock(&port->msf->lock);
-		mldv2_host_sent(port->host, now_ms);
-		pthread_mutex_unlock(&port->msf->lock);
-		return true;
-	}
-	if (ret > 0)
+	sent = ret > 0 && rte_eth_tx_burst(port->conf.port_id, port->conf.tx_queue, &mbuf, 1) == 1;
+	if (ret > 0 && !sent)
 		rte_pktmbuf_free(mbuf);
-	port->tx_retry++;
-	port->retry_ms = now_ms + RETRY_MS;
-	return false;
+	settle(port, sent, now_ms);
+	return sent;
 }
 
 static uint64_t

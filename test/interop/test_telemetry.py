@@ -116,7 +116,8 @@ def test_port_list_and_info(bench):
 
 def test_port_by_device_name(bench):
     assert bench.host.cmd("/mldv2/port/info", "net_tap0")["port"] == 0
-    assert bench.host.cmd("/msf/stats", "net_tap0").keys() == bench.host.cmd("/msf/stats", 0).keys()
+    by_name = bench.host.cmd("/msf/stats", "net_tap0")
+    assert by_name.keys() == bench.host.cmd("/msf/stats", 0).keys()
 
 
 def test_stats_are_flat_numbers(bench):

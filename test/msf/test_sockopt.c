@@ -46,7 +46,8 @@ static struct group_source_req
 source_req(uint32_t ifindex, uint32_t group, uint32_t source)
 {
 	return (struct group_source_req){.gsr_interface = ifindex,
-		.gsr_group = address(group_nr(group)), .gsr_source = address(source_nr(source))};
+		.gsr_group = address(group_nr(group)),
+		.gsr_source = address(source_nr(source))};
 }
 
 /* A group_filter on the heap with exactly `room` sources' worth of octets behind it. */
@@ -183,8 +184,8 @@ TEST(other_families)
 	EXPECT_EQ(set_option(MCAST_MSFILTER, filter, GROUP_FILTER_SIZE(2)), -ENODEV);
 	filter->gf_interface = 1;
 	EXPECT_EQ(set_option(MCAST_MSFILTER, filter, GROUP_FILTER_SIZE(2)), -EINVAL); /* mode */
-	EXPECT_EQ(msf_setsourcefilter(fd, 1, (struct sockaddr *)&v4, sizeof(v4), MCAST_INCLUDE, 1,
-			  &list),
+	EXPECT_EQ(msf_setsourcefilter(
+			  fd, 1, (struct sockaddr *)&v4, sizeof(v4), MCAST_INCLUDE, 1, &list),
 		-EAFNOSUPPORT);
 	EXPECT_EQ(msf_getsourcefilter(fd, 1, (struct sockaddr *)&v4, sizeof(v4), &fmode, &n, &list),
 		-EAFNOSUPPORT);
@@ -214,8 +215,8 @@ TEST(levels_options_and_descriptors)
 	EXPECT_EQ(msf_getsockopt(fd, SOL_MSF, MSF_IDEMPOTENT_SET, NULL, &len), -EINVAL);
 	EXPECT_EQ(msf_getsockopt(fd, SOL_MSF, MSF_IDEMPOTENT_SET, &value, NULL), -EINVAL);
 	for (int bad = -2; bad < 0; bad++)
-		EXPECT_EQ(msf_setsockopt(bad, IPPROTO_IPV6, MCAST_JOIN_GROUP, &group,
-				  sizeof(group)),
+		EXPECT_EQ(
+			msf_setsockopt(bad, IPPROTO_IPV6, MCAST_JOIN_GROUP, &group, sizeof(group)),
 			-EBADF);
 	EXPECT_EQ(msf_setsockopt(INT32_MAX, IPPROTO_IPV6, MCAST_JOIN_GROUP, &group, sizeof(group)),
 		-EBADF);
@@ -286,8 +287,8 @@ TEST(source_filter_calls)
 	EXPECT_EQ(msf_getsourcefilter(fd, 1, to, sizeof(struct sockaddr_in6), &fmode, &n, NULL),
 		-EADDRNOTAVAIL);
 	EXPECT_EQ(fmode, 99);
-	EXPECT_EQ(msf_setsourcefilter(
-			  fd, 1, to, sizeof(struct sockaddr_in6), MCAST_EXCLUDE, 3, list),
+	EXPECT_EQ(
+		msf_setsourcefilter(fd, 1, to, sizeof(struct sockaddr_in6), MCAST_EXCLUDE, 3, list),
 		0);
 	EXPECT_EQ(msf_getsourcefilter(fd, 1, to, sizeof(struct sockaddr_in6), &fmode, &n, NULL), 0);
 	EXPECT_EQ(n, 3);
@@ -310,14 +311,14 @@ TEST(source_filter_calls)
 	n = 1;
 	EXPECT_EQ(msf_getsourcefilter(fd, 1, to, sizeof(struct sockaddr_in6), &fmode, &n, NULL),
 		-EINVAL);
-	EXPECT_EQ(msf_setsourcefilter(
-			  fd, 1, to, sizeof(struct sockaddr_in6), MCAST_EXCLUDE, 1, NULL),
+	EXPECT_EQ(
+		msf_setsourcefilter(fd, 1, to, sizeof(struct sockaddr_in6), MCAST_EXCLUDE, 1, NULL),
 		-EINVAL);
 	EXPECT_EQ(msf_setsourcefilter(fd, 1, NULL, 0, MCAST_EXCLUDE, 0, NULL), -EINVAL);
 	for (socklen_t len = 0; len < sizeof(struct sockaddr_in6); len++)
 		EXPECT_EQ(msf_setsourcefilter(fd, 1, to, len, MCAST_EXCLUDE, 0, NULL), -EINVAL);
-	EXPECT_EQ(msf_setsourcefilter(
-			  fd, 1, to, sizeof(struct sockaddr_in6), MCAST_INCLUDE, 0, NULL),
+	EXPECT_EQ(
+		msf_setsourcefilter(fd, 1, to, sizeof(struct sockaddr_in6), MCAST_INCLUDE, 0, NULL),
 		0);
 	EXPECT_EQ(world.ports[0]->n_groups, 0);
 	world_free(&world);

@@ -515,7 +515,7 @@ expect_report(enum mldv2_msg_type type, const char *src, const struct mldv2_reco
 
 #define HUT "fe80::2aa:ff:fe28:9c5a"
 
-TEST(R33_R41_golden_join)
+TEST(R33_to_R39_R41_R57_to_R59_golden_join)
 {
 	struct mldv2_record to_ex = {MLDV2_TO_EX, 0, groups[0], NULL};
 

@@ -44,10 +44,10 @@ static unsigned int kernel_ifindex[INTERFACES];
 static uint64_t random_state, n_requests, n_skipped, n_compared, n_rows, n_differences;
 static uint64_t n_results[200];
 
-#define DIFFER(...)                                                                                \
-	do {                                                                                       \
-		n_differences++;                                                                   \
-		FAIL(__VA_ARGS__);                                                                 \
+#define DIFFER(...)                \
+	do {                       \
+		n_differences++;   \
+		FAIL(__VA_ARGS__); \
 	} while (0)
 
 static uint64_t
@@ -406,7 +406,7 @@ compare_merged(const struct kernel_counts *counts, uint32_t ifindex, uint32_t nu
 	}
 	if (!filters_equal(&merged, told != NULL ? &told->merged : &nothing))
 		DIFFER("request %" PRIu64 ": interface %u, group %u: the kernel's merged filter is "
-		     "another",
+		       "another",
 			n_requests, ifindex, number);
 }
 
