@@ -16,6 +16,7 @@ enum key_type {
 	KEY_BOOL,
 	KEY_LINK_LOCAL,
 	KEY_V1_TRIGGER,
+	KEY_SSM_RANGE,
 };
 
 struct key {
@@ -59,6 +60,7 @@ static const struct key own_keys[] = {
 static const struct key msf_keys[] = {
 	{"mld_maxsrcfilter", KEY_U32, offsetof(struct msf_conf, mld_maxsrcfilter), 1, 65535},
 	{"mld_somaxsrc", KEY_U32, offsetof(struct msf_conf, mld_somaxsrc), 1, 65535},
+	{"ssm_range", KEY_SSM_RANGE, offsetof(struct msf_conf, ssm_range), 0, 0},
 	{"ssm_exclude", KEY_BOOL, offsetof(struct msf_conf, ssm_exclude), 0, 1},
 	{0},
 };
@@ -120,6 +122,26 @@ parse_bool(const char *text, bool *ret_value)
 	return false;
 }
 
+/* ADDRESS/LENGTH, multicast. */
+static bool
+parse_range(const char *text, struct mldv2_ssm_range *ret_range)
+{
+	char addr[INET6_ADDRSTRLEN];
+	const char *slash = strchr(text, '/');
+	uint32_t len;
+
+	if (slash == NULL || (size_t)(slash - text) >= sizeof(addr))
+		return false;
+	memcpy(addr, text, slash - text);
+	addr[slash - text] = '\0';
+	if (inet_pton(AF_INET6, addr, &ret_range->prefix) != 1 ||
+		!IN6_IS_ADDR_MULTICAST(&ret_range->prefix) || !parse_number(slash + 1, &len) ||
+		len < 8 || len > 128)
+		return false;
+	ret_range->len = len;
+	return true;
+}
+
 /* Store a value at its place; false with what would be right. */
 static bool
 store(const struct key *key, const char *text, void *base, char *right, size_t size)
@@ -139,6 +161,9 @@ store(const struct key *key, const char *text, void *base, char *right, size_t s
 		snprintf(right, size, "an address in fe80::/10");
 		return inet_pton(AF_INET6, text, place) == 1 &&
 			IN6_IS_ADDR_LINKLOCAL((struct in6_addr *)place);
+	case KEY_SSM_RANGE:
+		snprintf(right, size, "a multicast PREFIX/LENGTH, 8 to 128 bits");
+		return parse_range(text, place);
 	case KEY_U8:
 	case KEY_U32:
 		break;

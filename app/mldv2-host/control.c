@@ -152,9 +152,7 @@ control_leave(struct host *host)
 
 	for (unsigned int i = 0; i < host->n_ports; i++)
 		shorten_gaps(host->ports[i].port);
-	/* the stack's own socket stands behind the last one */
-	for (int socket = 0; socket <= MSF_SOCKETS_MAX; socket++)
-		msf_socket_close(host->msf, socket);
+	msf_close_all(host->msf);
 	do
 		step(host, alone);
 	while (!is_quiet(host) && msf_now_ms() < end_ms);

@@ -120,6 +120,7 @@ start_port(struct host *host, struct host_port *port)
 	conf.duplicate_address_detection = settings->duplicate_address_detection;
 	conf.neighbour_advertisements = settings->neighbour_advertisements;
 	conf.echo = settings->echo;
+	conf.host.ssm_range = host->config.msf.ssm_range;
 	conf.host.ssm_exclude = host->config.msf.ssm_exclude;
 	ret = msf_port_create(&port->port, host->msf, &conf);
 	if (ret < 0) {

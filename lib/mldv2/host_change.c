@@ -132,7 +132,7 @@ is_unreported_exclude(const struct mldv2_host *host, const struct in6_addr *grou
 	const struct mldv2_filter *filter)
 {
 	return filter->mode == MLDV2_EXCLUDE && !host->conf.ssm_exclude &&
-		mldv2_group_is_ssm(group);
+		mldv2_group_is_ssm_in(group, &host->conf.ssm_range);
 }
 
 int

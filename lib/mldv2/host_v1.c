@@ -155,7 +155,8 @@ v1_report_heard(struct mldv2_host *host, const struct mldv2_msg *msg)
 {
 	struct group *group = group_find(host, &msg->group);
 
-	if (!host->v1_mode || group == NULL || mldv2_group_is_ssm(&msg->group))
+	if (!host->v1_mode || group == NULL ||
+		mldv2_group_is_ssm_in(&msg->group, &host->conf.ssm_range))
 		return;
 	if (!timer_is_armed(&group->answer) && !group->answer_ready.queued)
 		return;

@@ -143,6 +143,19 @@ mldv2_group_is_ssm(const struct in6_addr *group)
 }
 
 bool
+mldv2_group_is_ssm_in(const struct in6_addr *group, const struct mldv2_ssm_range *range)
+{
+	uint8_t whole = range->len / 8, rest = range->len % 8;
+
+	if (mldv2_group_is_ssm(group))
+		return true;
+	if (range->len < 8 || memcmp(group, &range->prefix, whole) != 0)
+		return false;
+	return rest == 0 ||
+		((group->s6_addr[whole] ^ range->prefix.s6_addr[whole]) >> (8 - rest)) == 0;
+}
+
+bool
 mldv2_source_is_unicast(const struct in6_addr *source)
 {
 	return !IN6_IS_ADDR_MULTICAST(source) && !IN6_IS_ADDR_UNSPECIFIED(source);

@@ -92,6 +92,15 @@ bool mldv2_group_is_reportable(const struct in6_addr *group);
 /** @return true in ff3x::/32, the SSM range of RFC 4607. */
 bool mldv2_group_is_ssm(const struct in6_addr *group);
 
+/** Groups that are source-specific here beside ff3x::/32 (RFC 4604 section 2). */
+struct mldv2_ssm_range {
+	struct in6_addr prefix;
+	uint8_t len; /**< bits, 8..128; 0: there are none */
+};
+
+/** @return true in ff3x::/32 and in the range. */
+bool mldv2_group_is_ssm_in(const struct in6_addr *group, const struct mldv2_ssm_range *range);
+
 /** @return true for a source that a query or a filter may name: neither :: nor multicast. */
 bool mldv2_source_is_unicast(const struct in6_addr *source);
 

@@ -51,6 +51,8 @@ mldv2_host_conf_check(const struct mldv2_host_conf *conf, const char **ret_what)
 		what = "v1_unsolicited_report_interval_ms";
 	else if (!between(conf->answer_rate, 0, 1000000))
 		what = "answer_rate";
+	else if (conf->ssm_range.len != 0 && !between(conf->ssm_range.len, 8, 128))
+		what = "ssm_range";
 	else if (!between(conf->max_recorded, 1, 1 << 20))
 		what = "max_recorded";
 	if (what != NULL && ret_what != NULL)
@@ -216,7 +218,8 @@ mldv2_host_set_conf(struct mldv2_host *host, const struct mldv2_host_conf *conf,
 	for (group = TAILQ_FIRST(&host->groups); group != NULL && !conf->ssm_exclude;
 		group = next) {
 		next = TAILQ_NEXT(group, link);
-		if (group->mode == MLDV2_EXCLUDE && mldv2_group_is_ssm(&group->addr))
+		if (group->mode == MLDV2_EXCLUDE &&
+			mldv2_group_is_ssm_in(&group->addr, &conf->ssm_range))
 			change_withdraw(host, group);
 	}
 	return 0;

@@ -46,7 +46,8 @@ struct mldv2_host_conf {
 	bool v1_trigger_any;   /**< any MLDv1 Query, not only a General one, sets v1 mode [false] */
 	uint32_t answer_rate;  /**< answers to Queries in Reports a second [200], 0: unlimited */
 	uint32_t max_recorded; /**< recorded query sources per interface [4096], fixed at create */
-	bool ssm_exclude;      /**< report EXCLUDE for ff3x::/32 [false] (5.2.13) */
+	struct mldv2_ssm_range ssm_range; /**< source-specific beside ff3x::/32 [none] */
+	bool ssm_exclude;		  /**< report EXCLUDE for ff3x::/32 [false] (5.2.13) */
 };
 
 /** Why a record is sent. */

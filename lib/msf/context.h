@@ -77,6 +77,9 @@ struct msf {
 /* The context of that number, or NULL. Needs no lock. */
 struct msf *context_at(int number);
 
+/* As msf_batch(), for STACK_SOCKET too. Without the lock. */
+int stack_batch(struct msf *msf, const struct msf_request *requests, uint32_t n);
+
 /* All of these with the lock held. */
 struct msf_socket *socket_get(struct msf *msf, int socket);
 int interface_get(struct msf *msf, uint32_t ifindex, struct msf_interface **ret_interface);
@@ -109,6 +112,7 @@ struct transaction {
 	struct edit *edits;
 	uint32_t n_edits, room;
 	bool unlimited; /* mld_maxsrcfilter does not apply */
+	bool of_stack;	/* may speak for STACK_SOCKET */
 	struct msf_group_list touched;
 };
 

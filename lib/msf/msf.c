@@ -22,7 +22,9 @@ static bool
 conf_is_valid(const struct msf_conf *conf)
 {
 	return conf->mld_maxsrcfilter >= 1 && conf->mld_maxsrcfilter <= 65535 &&
-		conf->mld_somaxsrc >= 1 && conf->mld_somaxsrc <= 65535;
+		conf->mld_somaxsrc >= 1 && conf->mld_somaxsrc <= 65535 &&
+		(conf->ssm_range.len == 0 ||
+			(conf->ssm_range.len >= 8 && conf->ssm_range.len <= 128));
 }
 
 static _Atomic(struct msf *) contexts[CONTEXTS_MAX];
@@ -155,6 +157,16 @@ msf_interface_add(struct msf *msf, const struct msf_backend *backend, void *port
 	return ret;
 }
 
+/* Only the last one can go, and only while it has no group. */
+void
+msf_interface_remove_last(struct msf *msf, uint32_t ifindex)
+{
+	pthread_mutex_lock(&msf->lock);
+	if (ifindex == msf->n_interfaces && msf->interfaces[ifindex - 1].n_groups == 0)
+		msf->n_interfaces--;
+	pthread_mutex_unlock(&msf->lock);
+}
+
 /* 0 means any: the only interface, for there is no route table to choose by. */
 int
 interface_get(struct msf *msf, uint32_t ifindex, struct msf_interface **ret_interface)
@@ -172,7 +184,7 @@ interface_get(struct msf *msf, uint32_t ifindex, struct msf_interface **ret_inte
 struct msf_socket *
 socket_get(struct msf *msf, int socket)
 {
-	if (socket < 0 || socket >= SOCKET_SLOTS || !msf->sockets[socket].open)
+	if (socket < 0 || socket >= MSF_SOCKETS_MAX || !msf->sockets[socket].open)
 		return NULL;
 	return &msf->sockets[socket];
 }
@@ -282,13 +294,29 @@ msf_socket_close(struct msf *msf, int number)
 	pthread_mutex_lock(&msf->lock);
 	if (socket_get(msf, number) != NULL) {
 		ret = leave_all(msf, number);
-		if (ret == 0 && number != STACK_SOCKET) {
+		if (ret == 0) {
 			msf->sockets[number].open = false;
 			msf->n_sockets--;
 		}
 	}
 	pthread_mutex_unlock(&msf->lock);
 	return ret;
+}
+
+int
+msf_close_all(struct msf *msf)
+{
+	int ret = 0, first = 0;
+
+	for (int i = 0; i < MSF_SOCKETS_MAX; i++) {
+		ret = msf_socket_close(msf, i);
+		if (ret < 0 && ret != -EBADF && first == 0)
+			first = ret;
+	}
+	pthread_mutex_lock(&msf->lock);
+	ret = leave_all(msf, STACK_SOCKET);
+	pthread_mutex_unlock(&msf->lock);
+	return first < 0 ? first : ret;
 }
 
 int

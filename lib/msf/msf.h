@@ -37,7 +37,8 @@ struct msf_conf {
 	uint32_t
 		mld_maxsrcfilter; /**< most sources a group in an interface filter, 1..65535 [128] */
 	uint32_t mld_somaxsrc;	  /**< most sources a group in a socket filter, 1..65535 [64] */
-	bool ssm_exclude;	  /**< allow any-source and EXCLUDE requests in ff3x::/32 [false] */
+	struct mldv2_ssm_range ssm_range; /**< source-specific beside ff3x::/32 [none] */
+	bool ssm_exclude; /**< allow any-source and EXCLUDE requests in ff3x::/32 [false] */
 };
 
 /** Requests; names as the socket options of RFC 3678 section 5. */
@@ -89,6 +90,12 @@ int msf_socket_open(struct msf *msf, const char *name);
 
 /** Close a socket; it leaves all its groups. @return 0, -EBADF, -ENOMEM. */
 int msf_socket_close(struct msf *msf, int socket);
+
+/**
+ * Close all sockets and leave what the stack itself joined: the interfaces have no group then.
+ * @return 0, or -ENOMEM with some still open.
+ */
+int msf_close_all(struct msf *msf);
 
 /** @return the number of the socket of that name, -ENOENT. */
 int msf_socket_find(struct msf *msf, const char *name);

@@ -8,6 +8,9 @@
  *
  * A verdict that the table gave out stays valid until the worker next reports a quiescent
  * state.
+ *
+ * Socket numbers are those of msf.h; MSF_SOCKETS_MAX, one behind the last, stands for the stack
+ * itself (data to a solicited-node group of the port): arrays by socket need that place too.
  */
 
 #include <stdbool.h>

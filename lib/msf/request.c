@@ -84,15 +84,18 @@ check_sources(const struct msf_request *request)
 
 /* Arguments in the order of the specification; *ret_list is the sorted full-state list. */
 static int
-check_arguments(struct msf *msf, const struct msf_request *request,
+check_arguments(struct transaction *txn, const struct msf_request *request,
 	struct msf_interface **ret_interface, struct in6_addr **ret_list)
 {
+	struct msf *msf = txn->msf;
+	bool of_stack = txn->of_stack && request->socket == STACK_SOCKET;
+
 	*ret_list = NULL;
 	if (request->op < MSF_JOIN_GROUP || request->op > MSF_SET_FILTER)
 		return -EINVAL;
 	if (request->op == MSF_SET_FILTER && request->n_sources > 0 && request->sources == NULL)
 		return -EINVAL;
-	if (socket_get(msf, request->socket) == NULL)
+	if (!of_stack && socket_get(msf, request->socket) == NULL)
 		return -EBADF;
 
 	int ret = interface_get(msf, request->ifindex, ret_interface);
@@ -112,8 +115,8 @@ check_arguments(struct msf *msf, const struct msf_request *request,
 			return -EINVAL;
 	}
 	/* RFC 4604 section 2.1 */
-	if (mldv2_group_is_ssm(&request->group) && !msf->conf.ssm_exclude &&
-		asks_for_any_source(request))
+	if (mldv2_group_is_ssm_in(&request->group, &msf->conf.ssm_range) &&
+		!msf->conf.ssm_exclude && asks_for_any_source(request))
 		return -EINVAL;
 	return 0;
 }
@@ -225,7 +228,7 @@ apply(struct transaction *txn, const struct msf_request *request, uint32_t index
 	struct mldv2_filter old = {0};
 	struct draft draft = {0};
 	struct in6_addr *list;
-	int ret = check_arguments(msf, request, &interface, &list);
+	int ret = check_arguments(txn, request, &interface, &list);
 
 	if (ret == 0) {
 		const struct msf_group *known = interface_group(interface, &request->group);
@@ -251,8 +254,9 @@ apply(struct transaction *txn, const struct msf_request *request, uint32_t index
 	return ret;
 }
 
-int
-msf_batch(struct msf *msf, const struct msf_request *requests, uint32_t n, uint32_t *ret_failed)
+static int
+batch(struct msf *msf, const struct msf_request *requests, uint32_t n, bool of_stack,
+	uint32_t *ret_failed)
 {
 	struct transaction txn;
 	uint32_t failed = 0;
@@ -260,6 +264,7 @@ msf_batch(struct msf *msf, const struct msf_request *requests, uint32_t n, uint3
 
 	pthread_mutex_lock(&msf->lock);
 	ret = transaction_begin(&txn, msf, n);
+	txn.of_stack = of_stack;
 	for (uint32_t i = 0; i < n && ret == 0; i++) {
 		failed = i;
 		ret = apply(&txn, &requests[i], i);
@@ -272,6 +277,18 @@ msf_batch(struct msf *msf, const struct msf_request *requests, uint32_t n, uint3
 	if (ret < 0 && ret_failed != NULL)
 		*ret_failed = failed;
 	return ret;
+}
+
+int
+msf_batch(struct msf *msf, const struct msf_request *requests, uint32_t n, uint32_t *ret_failed)
+{
+	return batch(msf, requests, n, false, ret_failed);
+}
+
+int
+stack_batch(struct msf *msf, const struct msf_request *requests, uint32_t n)
+{
+	return batch(msf, requests, n, true, NULL);
 }
 
 static int

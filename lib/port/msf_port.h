@@ -108,7 +108,7 @@ uint64_t msf_now_ms(void);
 
 /**
  * Another link-local address, in place of that of the configuration. It is probed for anew,
- * and all groups are announced again once it is valid. Any thread, one at a time.
+ * and all groups are announced again once it is valid. Any thread.
  * @return 0, -EINVAL (not in fe80::/10), -ENOMEM.
  */
 int msf_port_set_link_local(struct msf_port *port, const struct in6_addr *addr);

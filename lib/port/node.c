@@ -41,18 +41,23 @@ link_local_of(const struct rte_ether_addr *mac)
 		{{0xfe, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}}};
 }
 
-static int
-take_address(struct msf_port *port, const struct in6_addr *addr)
+static struct address *
+address_create(const struct in6_addr *addr)
 {
 	struct address *address = calloc(1, sizeof(*address));
 
-	if (address == NULL)
-		return -ENOMEM;
-	address->older = port->node.address;
-	address->addr = *addr;
-	address->solicited_node = nd_solicited_node(addr);
-	port->node.address = address;
-	return 0;
+	if (address != NULL) {
+		address->addr = *addr;
+		address->solicited_node = nd_solicited_node(addr);
+	}
+	return address;
+}
+
+static void
+address_use(struct node *node, struct address *address)
+{
+	address->older = node->address;
+	node->address = address;
 }
 
 int
@@ -64,15 +69,18 @@ node_create(struct msf_port *port, int socket_id)
 
 	if (IN6_IS_ADDR_UNSPECIFIED(&addr))
 		addr = link_local_of(&port->mac);
+	pthread_mutex_init(&node->change_lock, NULL);
 	snprintf(name, sizeof(name), "msf_nd_ring_%u", port->conf.port_id);
 	node->ring = rte_ring_create(name, RING_SIZE, socket_id, RING_F_SC_DEQ);
 	snprintf(name, sizeof(name), "msf_nd_msgs_%u", port->conf.port_id);
 	node->msgs = rte_mempool_create(name, RING_SIZE + 32, sizeof(struct nd_msg), 0, 0, NULL,
 		NULL, NULL, NULL, socket_id, 0);
 	node->budget = ANSWERS_AT_ONCE * 1000;
-	if (node->ring == NULL || node->msgs == NULL)
-		return -ENOMEM;
-	return take_address(port, &addr);
+	struct address *address = address_create(&addr);
+
+	if (address != NULL)
+		address_use(node, address);
+	return node->ring == NULL || node->msgs == NULL || address == NULL ? -ENOMEM : 0;
 }
 
 void
@@ -365,20 +373,28 @@ follow_solicited_node(struct msf_port *port, const struct in6_addr *old, const s
 
 	if (!port->conf.solicited_node || mldv2_addr_cmp(&from, &to) == 0)
 		return 0;
-	return msf_batch(port->msf, requests, 2, NULL);
+	return stack_batch(port->msf, requests, 2);
 }
 
+/* Everything that can fail comes first. */
 int
 msf_port_set_link_local(struct msf_port *port, const struct in6_addr *addr)
 {
-	struct in6_addr old = *node_address(port);
+	struct address *address;
 	int ret;
 
 	if (!IN6_IS_ADDR_LINKLOCAL(addr))
 		return -EINVAL;
-	ret = take_address(port, addr);
+	address = address_create(addr);
+	if (address == NULL)
+		return -ENOMEM;
+	pthread_mutex_lock(&port->node.change_lock);
+	ret = follow_solicited_node(port, node_address(port), addr);
 	if (ret == 0)
-		ret = follow_solicited_node(port, &old, addr);
+		address_use(&port->node, address);
+	else
+		free(address);
+	pthread_mutex_unlock(&port->node.change_lock);
 	if (ret < 0)
 		return ret;
 	port->node.restart = true;

@@ -9,6 +9,8 @@
  * section 5.2.14).
  */
 
+#include <pthread.h>
+
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
@@ -32,6 +34,7 @@ struct address {
 };
 
 struct node {
+	pthread_mutex_t change_lock; /* one change of the address at a time */
 	_Atomic(struct address *) address;
 	_Atomic enum address_state state;
 	struct rte_ring *ring; /* of struct nd_msg, workers to control */

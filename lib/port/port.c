@@ -136,9 +136,31 @@ parts_create(struct msf_port *port)
 static int
 join_solicited_node(struct msf_port *port)
 {
-	struct in6_addr group = nd_solicited_node(node_address(port));
+	const struct msf_request request = {
+		.op = MSF_JOIN_GROUP,
+		.socket = STACK_SOCKET,
+		.ifindex = port->ifindex,
+		.group = nd_solicited_node(node_address(port)),
+	};
 
-	return msf_join_group(port->msf, STACK_SOCKET, port->ifindex, &group);
+	return port->conf.solicited_node ? stack_batch(port->msf, &request, 1) : 0;
+}
+
+/* Become an interface of the context. 0, or a negative errno and it is none. */
+static int
+attach(struct msf_port *port)
+{
+	int ret = msf_interface_add(port->msf, &port_backend, port);
+
+	if (ret < 0)
+		return ret;
+	port->ifindex = ret;
+	ret = join_solicited_node(port);
+	if (ret < 0) {
+		msf_interface_remove_last(port->msf, port->ifindex);
+		port->ifindex = 0;
+	}
+	return ret;
 }
 
 int
@@ -162,15 +184,14 @@ msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_po
 	if (ret == 0)
 		ret = parts_create(port);
 	if (ret == 0)
-		ret = msf_interface_add(msf, &port_backend, port);
+		ret = attach(port);
 	if (ret < 0) {
 		msf_port_free(port);
 		return ret;
 	}
-	port->ifindex = ret;
 	port_watch_events(port);
 	*ret_port = port;
-	return conf->solicited_node ? join_solicited_node(port) : 0;
+	return 0;
 }
 
 void

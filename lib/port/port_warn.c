@@ -21,7 +21,7 @@ count_ssm_groups(const struct msf_port *port)
 
 	pthread_mutex_lock(&port->msf->lock);
 	TAILQ_FOREACH(group, &port->msf->interfaces[port->ifindex - 1].groups, link)
-		n += mldv2_group_is_ssm(&group->addr);
+		n += mldv2_group_is_ssm_in(&group->addr, &port->msf->conf.ssm_range);
 	pthread_mutex_unlock(&port->msf->lock);
 	return n;
 }

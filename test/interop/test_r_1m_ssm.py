@@ -90,3 +90,13 @@ def test_r208_r209_life_of_an_ssm_group(bench):
     kinds = {kind for t in bench.heard(group, start) for kind in t.says}
     assert kinds <= {"ALLOW", "BLOCK", "IS_IN", "TO_IN"}
     assert bench.heard(group, start)[-1].says.keys() == {"BLOCK"}
+
+
+def test_r205_range_is_configurable(start_host):
+    host = start_host(config="[mldv2]\nssm_range = ff7e::/16\n")
+    host.cmd("/msf/socket/open", "s")
+    with pytest.raises(TelemetryError) as caught:
+        host.cmd("/msf/join", "s", 0, "ff7e:140:2001:db8::1")
+    assert caught.value.errno == "EINVAL"
+    host.cmd("/msf/join_source", "s", 0, "ff7e:140:2001:db8::1", S1)
+    host.stop()

@@ -4,6 +4,7 @@
  * limits, batches, close and get. After each failure the state of everything is held against
  * what it was before.
  */
+#include "msf_sockopt.h"
 #include "world.h"
 
 /* One cell: in this state, this request, this result, that state. */
@@ -233,6 +234,34 @@ TEST(ssm_table_with_exclude_allowed)
 	conf.ssm_exclude = true;
 	try_cells(delta_cells, N_OF(delta_cells), &group, &conf);
 	try_cells(set_cells, N_OF(set_cells), &group, &conf);
+}
+
+/* A range of one's own is as ff3x::/32 (R205). */
+TEST(R205_ssm_table_of_an_extended_range)
+{
+	struct in6_addr group = group_nr(1);
+	struct msf_conf conf;
+
+	msf_conf_init(&conf);
+	conf.ssm_range.prefix = group;
+	conf.ssm_range.len = 16;
+	try_cells(ssm_cells, N_OF(ssm_cells), &group, &conf);
+	conf.ssm_range.len = 7;
+	EXPECT_EQ(msf_create(&(struct msf *){NULL}, &conf), -EINVAL);
+}
+
+/* The number behind the last is the stack's own: nobody else speaks for it. */
+TEST(the_stack_socket_is_out_of_reach)
+{
+	struct in6_addr group = group_nr(1);
+	struct world world = world_create(1, NULL);
+
+	EXPECT_EQ(msf_join_group(world.msf, MSF_SOCKETS_MAX, 1, &group), -EBADF);
+	EXPECT_EQ(msf_leave_group(world.msf, MSF_SOCKETS_MAX, 1, &group), -EBADF);
+	EXPECT_EQ(msf_socket_close(world.msf, MSF_SOCKETS_MAX), -EBADF);
+	EXPECT_EQ(msf_fd(world.msf, MSF_SOCKETS_MAX), -EBADF);
+	EXPECT_EQ(msf_socket_find(world.msf, "(stack)"), -ENOENT);
+	world_free(&world);
 }
 
 /* The option may be taken back: what is there stays, can be left, and cannot grow. */

@@ -165,6 +165,36 @@ TEST(R204_ssm_is_ff3x_slash_32_exactly)
 			FAIL("%s is not in the SSM range", no[i]);
 }
 
+TEST(R205_the_ssm_range_can_be_extended)
+{
+	static const struct {
+		const char *prefix;
+		uint8_t len;
+		const char *group;
+		bool inside;
+	} cases[] = {
+		{"::", 0, "ff7e::1", false},
+		{"::", 0, "ff3e::1", true},
+		{"ff7e::", 16, "ff7e::1", true},
+		{"ff7e::", 16, "ff7d::1", false},
+		{"ff7e::", 16, "ff3e::1", true},
+		{"ff7e:0:8000::", 33, "ff7e:0:ffff::1", true},
+		{"ff7e:0:8000::", 33, "ff7e:0:7fff::1", false},
+		{"ff1e::5", 128, "ff1e::5", true},
+		{"ff1e::5", 128, "ff1e::4", false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct mldv2_ssm_range range = {.len = cases[i].len};
+		struct in6_addr group;
+
+		inet_pton(AF_INET6, cases[i].prefix, &range.prefix);
+		inet_pton(AF_INET6, cases[i].group, &group);
+		if (mldv2_group_is_ssm_in(&group, &range) != cases[i].inside)
+			FAIL("%s in %s/%u", cases[i].group, cases[i].prefix, cases[i].len);
+	}
+}
+
 TEST(R76_a_source_is_neither_unspecified_nor_multicast)
 {
 	EXPECT(in_group_class(mldv2_source_is_unicast, "2001:db8::1"));

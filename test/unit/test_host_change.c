@@ -477,6 +477,21 @@ TEST(R205_the_ssm_range_can_be_switched_off)
 	rig_free(rig);
 }
 
+TEST(R205_R208_R209_an_extended_ssm_range_has_no_exclude)
+{
+	struct mldv2_host_conf conf = conf_rv(2);
+
+	conf.ssm_range.len = 16;
+	inet_pton(AF_INET6, "ff7e::", &conf.ssm_range.prefix);
+	struct rig *rig = rig_new(&conf, 1);
+
+	rig_set_addr(rig, "ff7e::1", "EX");
+	EXPECT_STR(rig_hear(rig, QUIET), "");
+	rig_set_addr(rig, "ff7e::1", "IN 1");
+	EXPECT_STR(rig_hear(rig, QUIET), "ff7e::1:ALLOW(S1) | ff7e::1:ALLOW(S1)");
+	rig_free(rig);
+}
+
 TEST(R214_the_ssm_range_grows_over_an_exclude_filter)
 {
 	struct mldv2_host_conf conf = conf_rv(2);
