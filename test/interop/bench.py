@@ -230,8 +230,12 @@ class Bench:
         sock = self.socket()
         start = time.time()
         sock.set(group, mode, sources, port)
-        got = self.wait_heard(group, copies, start, copies * URI + 10 * SLACK, link)
-        assert len(got) == copies, f"{len(got)} copies of the join of {group}, not {copies}"
+        says = {"TO_EX": set(sources)} if mode == "exclude" else {"ALLOW": set(sources)}
+        (link or self.link).wait(
+            lambda: said(self.heard(group, start, link)).count(says) >= copies,
+            copies * URI + 10 * SLACK)
+        got = said(self.heard(group, start, link))
+        assert got.count(says) == copies, f"the join of {group} in {got}, not {copies} times"
         return sock
 
     def assert_within(self, transmissions, since, low, high):
