@@ -107,7 +107,9 @@ node_source(const struct msf_port *port)
 {
 	static const struct in6_addr nobody;
 
-	return port->node.state == ADDRESS_VALID ? *node_address(port) : nobody;
+	bool valid = port->node.state == ADDRESS_VALID && !port->node.restart;
+
+	return valid ? *node_address(port) : nobody;
 }
 
 /* What is_for_us() and is_probe_for_us() look at is there: an echo header, or a target. */
@@ -390,14 +392,16 @@ msf_port_set_link_local(struct msf_port *port, const struct in6_addr *addr)
 		return -ENOMEM;
 	pthread_mutex_lock(&port->node.change_lock);
 	ret = follow_solicited_node(port, node_address(port), addr);
-	if (ret == 0)
+	if (ret == 0) {
+		port->node.restart = true; /* first: the new address is not valid yet */
 		address_use(&port->node, address);
-	else
+		port->node.restart = true; /* again: the control thread may have been between */
+	} else {
 		free(address);
+	}
 	pthread_mutex_unlock(&port->node.change_lock);
 	if (ret < 0)
 		return ret;
-	port->node.restart = true;
 	port_wake(port);
 	return 0;
 }

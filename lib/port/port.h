@@ -46,6 +46,10 @@ struct warnings {
 	uint64_t mode_ms;
 	uint64_t drops_ms;
 	uint64_t drops[MLDV2_DROP_COUNT]; /* as last said */
+	/* groups to say a word about, noted under the lock, said without it; :: for none */
+	struct in6_addr v1_query; /* source-specific, an MLDv1 Query asked for it */
+	struct in6_addr reserved; /* joined, in the part of the range that is none (R215) */
+	uint64_t v1_query_ms;
 };
 
 struct msf_port {
@@ -94,6 +98,10 @@ uint64_t port_next_link_poll_ms(const struct msf_port *port);
 /* port_warn.c: what an operator should know, at a bounded rate. */
 void port_warn_mode(struct msf_port *port, const struct mldv2_host_status *status, uint64_t now_ms);
 void port_warn_drops(struct msf_port *port, uint64_t now_ms);
+void port_warn_groups(struct msf_port *port, uint64_t now_ms);
+/* With the lock. */
+void port_note_query(struct msf_port *port, const struct mldv2_msg *msg);
+void port_note_join(struct msf_port *port, const struct in6_addr *group);
 
 /* frame.c */
 struct rte_mbuf *frame_build(struct msf_port *port, const struct mldv2_report *report);

@@ -114,6 +114,9 @@ port_commit(void *opaque, void *opaque_token)
 
 	table_commit(port->table, token->update);
 	for (uint32_t i = 0; i < token->n_groups; i++)
+		if (token->joins[i])
+			port_note_join(port, &token->groups[i]);
+	for (uint32_t i = 0; i < token->n_groups; i++)
 		(token->joins[i] ? mac_filter_join : mac_filter_leave)(
 			&port->macs, &token->groups[i]);
 	for (uint32_t i = 0; i < token->n; i++)

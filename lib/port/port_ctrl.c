@@ -26,6 +26,13 @@ msf_now_ms(void)
 }
 
 static void
+hand_over(struct msf_port *port, const struct mldv2_msg *msg, uint64_t now_ms)
+{
+	port_note_query(port, msg);
+	mldv2_host_input(port->host, msg, now_ms);
+}
+
+static void
 drain_ring(struct msf_port *port, uint64_t now_ms)
 {
 	struct ctrl_msg *msgs[32];
@@ -36,7 +43,7 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 		(n = rte_ring_dequeue_burst(port->ring, (void **)msgs, RTE_DIM(msgs), NULL)) > 0) {
 		pthread_mutex_lock(&port->msf->lock);
 		for (unsigned int i = 0; i < n; i++)
-			mldv2_host_input(port->host, &msgs[i]->msg, now_ms);
+			hand_over(port, &msgs[i]->msg, now_ms);
 		pthread_mutex_unlock(&port->msf->lock);
 		rte_mempool_put_bulk(port->msgs, (void **)msgs, n);
 		left -= n < left ? n : left;
@@ -154,6 +161,7 @@ msf_port_process(struct msf_port *port, uint64_t now_ms)
 			;
 	node_process(port, now_ms);
 	port_warn_drops(port, now_ms);
+	port_warn_groups(port, now_ms);
 	return next_deadline(port);
 }
 

@@ -5,6 +5,7 @@
  * is a line in so many seconds.
  */
 #include <arpa/inet.h>
+#include <string.h>
 
 #include "port.h"
 
@@ -98,4 +99,54 @@ port_warn_drops(struct msf_port *port, uint64_t now_ms)
 	for (int i = 0; i < MLDV2_DROP_COUNT; i++)
 		warnings->drops[i] = counters.rx_drop[i];
 	warnings->drops_ms = now_ms + DROPS_INTERVAL_MS;
+}
+
+/* RFC 4604 section 2.2.5: an older Query about a source-specific group is an error of its
+ * network; it is answered all the same. */
+void
+port_note_query(struct msf_port *port, const struct mldv2_msg *msg)
+{
+	if (msg->type == MLDV2_MSG_QUERY_V1 &&
+		mldv2_group_is_ssm_in(&msg->group, &port->msf->conf.ssm_range))
+		port->warnings.v1_query = msg->group;
+}
+
+/* RFC 4607 section 1: ff3x::0 to ff3x::3fff:ffff are no destinations. */
+void
+port_note_join(struct msf_port *port, const struct in6_addr *group)
+{
+	static const uint8_t zero[8];
+	bool low = memcmp(&group->s6_addr[4], zero, sizeof(zero)) == 0 &&
+		(group->s6_addr[12] & 0xc0) == 0;
+
+	if (mldv2_group_is_ssm(group) && low)
+		port->warnings.reserved = *group;
+}
+
+static bool
+take_note(struct msf_port *port, struct in6_addr *note, char *text, size_t size)
+{
+	bool noted;
+
+	pthread_mutex_lock(&port->msf->lock);
+	noted = !IN6_IS_ADDR_UNSPECIFIED(note);
+	inet_ntop(AF_INET6, note, text, size);
+	*note = (struct in6_addr){0};
+	pthread_mutex_unlock(&port->msf->lock);
+	return noted;
+}
+
+void
+port_warn_groups(struct msf_port *port, uint64_t now_ms)
+{
+	struct warnings *warnings = &port->warnings;
+	char group[INET6_ADDRSTRLEN];
+
+	if (take_note(port, &warnings->reserved, group, sizeof(group)))
+		PORT_LOG(WARNING, port, "%s is joined, but RFC 4607 reserves it", group);
+	if (!take_note(port, &warnings->v1_query, group, sizeof(group)) ||
+		now_ms < warnings->v1_query_ms)
+		return;
+	PORT_LOG(ERR, port, "MLDv1 Query for source-specific group %s", group);
+	warnings->v1_query_ms = now_ms + DROPS_INTERVAL_MS;
 }

@@ -240,3 +240,27 @@ def test_r202_entry_is_logged(new_bench):
         enter_v1(bench)
     time.sleep(0.1)
     assert bench.host.read_log().count(wire.QUERIER) == 1
+
+
+def test_r212_source_specific_groups_are_an_error_of_the_network(new_bench):
+    """Named when v1 mode begins, and when an MLDv1 Query asks for one of them."""
+    bench = new_bench()
+    group = bench.group(ssm=True)
+    bench.socket().include(group, S1)
+    bench.query_v1(group=group, mrd=1)
+    time.sleep(0.3)
+    assert bench.host.read_log().count(f"MLDv1 Query for source-specific group {group}") == 1
+    enter_v1(bench)
+    time.sleep(0.1)
+    assert "while 1 source-specific groups are joined" in bench.host.read_log()
+
+
+def test_r215_reserved_groups_are_warned_of(new_bench):
+    bench = new_bench()
+    sock = bench.socket()
+    sock.include("ff3e::8000:99", S1)
+    time.sleep(0.1)
+    assert "reserves" not in bench.host.read_log()
+    sock.include("ff3e::99", S1)
+    time.sleep(0.1)
+    assert "ff3e::99 is joined, but RFC 4607 reserves it" in bench.host.read_log()
