@@ -8,6 +8,7 @@ import pytest
 
 from bench import CONFIG, Bench
 from bridge import LAST_MEMBER_COUNT, LAST_MEMBER_INTERVAL_MS, Bridge
+from host import link_local, mac
 
 S1, S2, S3 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
 LEARN = 2.0  # seconds, issue 2
@@ -132,3 +133,22 @@ def test_return_after_kill(namespace):
         querier.add("tap0")
         assert querier.wait(KNOWN, listening(S1, S2), LEARN + 2) == listening(S1, S2)
         getattr(bench, end)()
+
+
+@pytest.mark.parametrize("octets", [0, 56, 1400])
+def test_a_kernel_neighbour_finds_the_host(namespace, start_host, octets):
+    """A person's ping: neighbour solicitation and echo, between the bridge's kernel and us."""
+    bridge = Bridge(namespace)
+    host = start_host()
+    namespace.ip("link", "set", "tap0", "address", "02:00:00:00:ff:01")  # else the bridge's own
+    bridge.add("tap0")
+    deadline = time.monotonic() + 5
+    while host.cmd("/mldv2/port/info", 0)["address_state"] != "valid":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    said = namespace.exec("ping", "-6", "-n", "-c", "3", "-i", "0.2", "-w", "8",
+                          "-s", str(octets), f"{link_local(0)}%br0")
+    assert " 3 received" in said
+    neighbours = namespace.exec("ip", "-6", "neigh", "show", "dev", "br0")
+    assert f"{link_local(0)} lladdr {mac(0)}" in neighbours
+    host.stop()
