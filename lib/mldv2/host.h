@@ -224,6 +224,9 @@ void pack_flight(struct pack *pack, struct group *group, enum mldv2_reason reaso
 	uint32_t told);
 bool pack_state(struct mldv2_host *host, struct group *group, enum mldv2_record_type type,
 	enum mldv2_reason reason, uint32_t told);
+/* host_rate.c */
+void tokens_refill(struct mldv2_host *host, uint64_t now_ms);
+uint64_t answer_allowed_ms(const struct mldv2_host *host, bool exempt);
 bool answer_is_allowed(struct mldv2_host *host, bool exempt);
 bool answers_are_rested(struct mldv2_host *host, uint64_t now_ms);
 void general_query_due(struct mldv2_host *host, uint64_t max_resp_ms, uint64_t now_ms);

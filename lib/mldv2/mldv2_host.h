@@ -17,7 +17,8 @@
  * are independent of each other.
  *
  * Its code: mldv2_host.c (life, link, variables), host_change.c (6.1), host_query.c (6.2),
- * host_timer.c (6.3), host_v1.c (8.2).
+ * host_timer.c (6.3), host_rate.c (its bound),
+ * host_v1.c (8.2).
  */
 
 #include "mldv2_filter.h"
