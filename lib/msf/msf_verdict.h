@@ -51,6 +51,13 @@ msf_verdict_is_set(struct msf_verdict verdict)
 	return verdict.bits != 0 && (verdict.bits & 1) == 0;
 }
 
+/** Is there a socket that gets the packet? */
+static inline bool
+msf_verdict_is_wanted(struct msf_verdict verdict)
+{
+	return verdict.bits > 1;
+}
+
 /** Number of sockets that get the packet. */
 static inline uint32_t
 msf_verdict_n_sockets(struct msf_verdict verdict)

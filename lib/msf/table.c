@@ -10,14 +10,13 @@
 
 #include "table_private.h"
 
-static void *
-array_create(const struct table *table, size_t size)
+void *
+table_array(const struct table *table, size_t n, size_t size)
 {
-	void *array = rte_malloc_socket(
-		NULL, size * table->n_slots, RTE_CACHE_LINE_SIZE, table->conf.socket_id);
+	void *array = rte_malloc_socket(NULL, n * size, RTE_CACHE_LINE_SIZE, table->conf.socket_id);
 
 	if (array != NULL)
-		memset(array, 0, size * table->n_slots); /* touch it now */
+		memset(array, 0, n * size); /* touch it now */
 	return array;
 }
 
@@ -48,21 +47,20 @@ hash_create(const struct table_conf *conf)
 static int
 arrays_create(struct table *table)
 {
-	table->n_slots = rte_hash_max_key_id(table->hash) + 1;
-	table->verdicts = array_create(table, sizeof(*table->verdicts));
-	table->slots = array_create(table, sizeof(*table->slots));
-	table->base = array_create(table, sizeof(*table->base));
-	if (table->verdicts == NULL || table->slots == NULL || table->base == NULL)
-		return -ENOMEM;
-	table->counters = calloc(table->conf.n_workers, sizeof(*table->counters));
-	if (table->counters == NULL)
+	uint32_t n;
+
+	table->n_slots = n = rte_hash_max_key_id(table->hash) + 1;
+	table->slots = table_array(table, n, sizeof(*table->slots));
+	table->base = table_array(table, n, sizeof(*table->base));
+	table->flows = calloc(table->conf.n_workers, sizeof(*table->flows));
+	if (table->slots == NULL || table->base == NULL || table->flows == NULL)
 		return -ENOMEM;
 	for (uint16_t i = 0; i < table->conf.n_workers; i++) {
-		table->counters[i] = array_create(table, sizeof(**table->counters));
-		if (table->counters[i] == NULL)
+		table->flows[i] = table_array(table, n + 1, sizeof(**table->flows));
+		if (table->flows[i] == NULL)
 			return -ENOMEM;
 	}
-	return 0;
+	return index_create(table);
 }
 
 int
@@ -92,6 +90,13 @@ group_free(void *node)
 	free(group);
 }
 
+static void
+verdicts_free(struct table *table)
+{
+	for (uint32_t i = 0; table->flows[0] != NULL && i < table->n_slots; i++)
+		verdict_free((struct msf_verdict){table->flows[0][i + 1].verdict});
+}
+
 void
 table_free(struct table *table)
 {
@@ -99,14 +104,14 @@ table_free(struct table *table)
 		return;
 	tdestroy(table->tree, group_free);
 	retire_fini(table);
-	for (uint32_t i = 0; table->verdicts != NULL && i < table->n_slots; i++)
-		verdict_free((struct msf_verdict){table->verdicts[i]});
-	for (uint16_t i = 0; table->counters != NULL && i < table->conf.n_workers; i++)
-		rte_free(table->counters[i]);
-	free(table->counters);
+	if (table->flows != NULL)
+		verdicts_free(table);
+	for (uint16_t i = 0; table->flows != NULL && i < table->conf.n_workers; i++)
+		rte_free(table->flows[i]);
+	free(table->flows);
+	index_free(table);
 	rte_free(table->base);
 	rte_free(table->slots);
-	rte_free(table->verdicts);
 	rte_hash_free(table->hash);
 	free(table);
 }
@@ -148,10 +153,10 @@ table_group_free(struct table *table, struct table_group *group)
 	group_free(group);
 }
 
-struct flow_count *
-table_counters(struct table *table, uint16_t worker)
+struct flow *
+table_flows(struct table *table, uint16_t worker)
 {
-	return table->counters[worker];
+	return table->flows[worker];
 }
 
 static void
@@ -169,11 +174,11 @@ slot_total(const struct table *table, int32_t slot)
 	struct flow_count sum = {0};
 
 	for (uint16_t i = 0; i < table->conf.n_workers; i++) {
-		const struct flow_count *count = &table->counters[i][slot];
+		const struct flow *flow = &table->flows[i][slot + 1];
 
-		sum.packets += __atomic_load_n(&count->packets, __ATOMIC_RELAXED);
-		sum.bytes += __atomic_load_n(&count->bytes, __ATOMIC_RELAXED);
-		sum.dropped += __atomic_load_n(&count->dropped, __ATOMIC_RELAXED);
+		sum.packets += __atomic_load_n(&flow->packets, __ATOMIC_RELAXED);
+		sum.bytes += __atomic_load_n(&flow->bytes, __ATOMIC_RELAXED);
+		sum.dropped += __atomic_load_n(&flow->dropped, __ATOMIC_RELAXED);
 	}
 	return sum;
 }
@@ -240,73 +245,4 @@ uint32_t
 table_entries(const struct table *table)
 {
 	return rte_hash_count(table->hash);
-}
-
-static struct msf_verdict
-verdict_at(const struct table *table, int32_t slot)
-{
-	/* Pairs with the release stores in table_update.c: a set is complete when seen. */
-	return (struct msf_verdict){
-		atomic_load_explicit(&table->verdicts[slot], memory_order_acquire)};
-}
-
-/* Packets without an entry of their own: ask for their group's. */
-static void
-lookup_any(const struct table *table, const void **keys, const uint32_t *missed, uint32_t n,
-	struct hit *hits)
-{
-	struct table_key any[TABLE_BURST_MAX];
-	const void *any_keys[TABLE_BURST_MAX];
-	int32_t slots[TABLE_BURST_MAX];
-	hash_sig_t signatures[TABLE_BURST_MAX];
-
-	for (uint32_t i = 0; i < n; i++) {
-		memset(&any[i].source, 0, sizeof(any[i].source));
-		memcpy(&any[i].group, (const uint8_t *)keys[missed[i]] + 16, 16);
-		any_keys[i] = &any[i];
-		signatures[i] = table_signature(&any[i]);
-	}
-	rte_hash_lookup_with_hash_bulk(table->hash, any_keys, signatures, n, slots);
-	for (uint32_t i = 0; i < n; i++) {
-		struct hit *hit = &hits[missed[i]];
-
-		hit->verdict = slots[i] < 0 ? MSF_VERDICT_UNKNOWN : verdict_at(table, slots[i]);
-		hit->slot = hit->verdict.bits == 0 ? -1 : slots[i];
-	}
-}
-
-/*
- * An entry of its own and its group's entry are two loads. A change that moves a source from
- * the one to the other publishes first its entry, then a new generation, then the group's
- * entry; so who saw the old absence and the new group entry sees another generation and looks
- * again. Each repetition needs another change, so the writer makes progress meanwhile.
- */
-void
-table_lookup(const struct table *table, const void **keys, uint32_t n, struct hit *hits)
-{
-	hash_sig_t signatures[TABLE_BURST_MAX];
-	uint64_t before, after;
-
-	for (uint32_t i = 0; i < n; i++)
-		signatures[i] = table_signature(keys[i]);
-	do {
-		int32_t slots[TABLE_BURST_MAX];
-		uint32_t missed[TABLE_BURST_MAX], n_missed = 0;
-
-		/* Pairs with the release store in table_commit(). */
-		before = atomic_load_explicit(&table->generation, memory_order_acquire);
-		rte_hash_lookup_with_hash_bulk(table->hash, keys, signatures, n, slots);
-		for (uint32_t i = 0; i < n; i++) {
-			hits[i].slot = slots[i];
-			hits[i].verdict =
-				slots[i] < 0 ? MSF_VERDICT_UNKNOWN : verdict_at(table, slots[i]);
-			missed[n_missed] = i;
-			n_missed += hits[i].verdict.bits == 0;
-		}
-		if (n_missed == 0)
-			return;
-		lookup_any(table, keys, missed, n_missed, hits);
-		/* The acquire loads of verdicts keep this load behind them. */
-		after = atomic_load_explicit(&table->generation, memory_order_relaxed);
-	} while (after != before);
 }

@@ -34,39 +34,78 @@ struct table_key {
 	struct in6_addr group;
 };
 
-/* 64 by 64 bits, folded: every bit of both reaches every bit of the result. */
+/* Word i of a key. One at a time: GCC takes an array that is copied whole through memory. */
 static inline uint64_t
-table_mix(uint64_t a, uint64_t b)
+table_key_word(const void *key, unsigned int i)
 {
-	unsigned __int128 product = (unsigned __int128)a * b;
+	uint64_t word;
 
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
+	memcpy(&word, (const uint8_t *)key + i * sizeof(word), sizeof(word));
+	return word;
+}
+
+static inline bool
+table_key_equal(const void *a, const void *b)
+{
+	return ((table_key_word(a, 0) ^ table_key_word(b, 0)) |
+		       (table_key_word(a, 1) ^ table_key_word(b, 1)) |
+		       (table_key_word(a, 2) ^ table_key_word(b, 2)) |
+		       (table_key_word(a, 3) ^ table_key_word(b, 3))) == 0;
+}
+
+/* The halves of a 64-bit word change places. */
+static inline uint64_t
+table_turn(uint64_t word)
+{
+	return word << 32 | word >> 32;
 }
 
 /*
- * The hash of 32 octets of source and group: two multiplications side by side and one behind
- * them, where four steps of CRC depend on each other. Nobody outside can put keys into the
- * table, so no secret is needed; what is needed is that addresses numbered in step do not meet.
+ * The hash of 32 octets of source and group: one multiplication, where DPDK's default takes four
+ * steps of CRC. Both addresses are folded to 64 bits so that the octets where networks, hosts
+ * and groups are numbered come to lie side by side, and multiplied: every bit of the one reaches
+ * every bit of the other. Nobody outside can put keys into the table, so no secret is needed;
+ * what is needed is that addresses numbered in step do not meet.
  */
-static inline uint32_t
-table_signature(const void *key)
+static inline hash_sig_t
+table_mix(uint64_t source, uint64_t group)
 {
-	uint64_t words[4], source, group;
+	unsigned __int128 product = (unsigned __int128)(source ^ UINT64_C(0xa0761d6478bd642f)) *
+		(group ^ UINT64_C(0xe7037ed1a0b428db));
 
-	memcpy(words, key, sizeof(words));
-	source = table_mix(
-		words[0] ^ UINT64_C(0xa0761d6478bd642f), words[1] ^ UINT64_C(0xe7037ed1a0b428db));
-	group = table_mix(
-		words[2] ^ UINT64_C(0x8ebc6af09c88c6e3), words[3] ^ UINT64_C(0x589965cc75374cc3));
-	return table_mix(
-		source ^ UINT64_C(0x1d8e4e27c47d124f), group ^ UINT64_C(0xeb44accab455d165));
+	return (hash_sig_t)product ^ (hash_sig_t)(product >> 64);
 }
 
-/* What a worker counts by slot. */
-struct flow_count {
+static inline hash_sig_t
+table_signature(const void *key)
+{
+	return table_mix(table_key_word(key, 1) + table_turn(table_key_word(key, 0)),
+		table_key_word(key, 3) + table_turn(table_key_word(key, 2)));
+}
+
+/* Of (::, G), for a key (S, G). */
+static inline hash_sig_t
+table_signature_any(const void *key)
+{
+	return table_mix(0, table_key_word(key, 3) + table_turn(table_key_word(key, 2)));
+}
+
+/*
+ * A slot of the table as one worker sees it: what is wanted, and what this worker counted. That
+ * of slot i has the number i + 1; number 0 is spare, and its key, (::, ::), is no packet's.
+ */
+struct flow {
+	/* written by the table's writer alone */
+	struct table_key key;
+	atomic_uintptr_t verdict;
+	/* by the worker alone */
 	uint64_t packets; /* passed */
 	uint64_t bytes;
 	uint64_t dropped; /* unwanted */
+} __rte_cache_aligned;
+
+struct flow_count {
+	uint64_t packets, bytes, dropped;
 };
 
 struct table_conf {
@@ -83,7 +122,7 @@ struct table_update;
 /* What a lookup found. */
 struct hit {
 	struct msf_verdict verdict;
-	int32_t slot; /* to count in; negative: no such group */
+	uint32_t flow; /* to count in; 0: no such group */
 };
 
 int table_create(struct table **ret_table, const struct table_conf *conf);
@@ -101,10 +140,15 @@ void table_reclaim(struct table *table);
 uint32_t table_retired(const struct table *table);
 uint32_t table_entries(const struct table *table);
 
-/* Worker: up to TABLE_BURST_MAX keys of 32 octets. */
-void table_lookup(const struct table *table, const void **keys, uint32_t n, struct hit *hits);
-/* The counters of a worker, indexed by slot. */
-struct flow_count *table_counters(struct table *table, uint16_t worker);
+/*
+ * Worker: up to TABLE_BURST_MAX keys of 32 octets, and table_signature() of each. *doubt is the
+ * worker's between its calls: whether keys without an entry of their own are about. They are
+ * sorted out first then; the results are the same.
+ */
+void table_lookup(const struct table *table, uint16_t worker, const void **keys,
+	const hash_sig_t *signatures, uint32_t n, struct hit *hits, bool *doubt);
+/* What a worker counts in, by hit.flow. */
+struct flow *table_flows(struct table *table, uint16_t worker);
 
 /* Writer: sum over all workers; a group's includes sources that it no longer names. */
 int table_count_group(

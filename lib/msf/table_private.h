@@ -44,25 +44,68 @@ struct retire_queue {
 	uint32_t unsealed; /* at the tail, without a token yet */
 };
 
+/* The index, in one of its sizes. */
+struct level {
+	atomic_uint *cells;	       /* by signature */
+	atomic_uint_fast64_t *present; /* a bit for each signature, BITS_A_CELL to a cell */
+	uint32_t mask;		       /* of cells */
+};
+
+#define BITS_A_CELL 4
+
+static inline uint32_t
+level_bit(const struct level *level, hash_sig_t signature)
+{
+	return signature & (BITS_A_CELL * (level->mask + 1) - 1);
+}
+
+#define INDEX_LEVELS_MAX 12 /* 4,096 cells to twice the largest table */
+
+/* A cell: the number of a flow, a part of its signature that is not in the cell's place, and
+ * whether there are others. */
+#define CELL_FLOW   UINT32_C(0x001fffff)
+#define CELL_TAG    UINT32_C(0x7fe00000)
+#define CELL_SHARED UINT32_C(0x80000000)
+
+static inline uint32_t
+cell_tag(hash_sig_t signature)
+{
+	return signature >> 1 & CELL_TAG;
+}
+
 struct table {
 	struct rte_hash *hash;
-	atomic_uintptr_t *verdicts; /* by slot */
 	atomic_uint_fast64_t generation;
-	struct flow_count **counters; /* by worker, by slot */
+	struct flow **flows; /* by worker, by slot + 1 */
+	_Atomic(const struct level *) level;
 
 	/* the writer's */
 	struct table_conf conf;
 	uint32_t n_slots;
 	struct slot *slots;
+	struct level levels[INDEX_LEVELS_MAX];
+	unsigned int n_levels;
+	atomic_uint *cells;	       /* of all levels */
+	atomic_uint_fast64_t *present; /* likewise */
+	uint8_t *n_keys;	       /* by bit of the level in use; 255: too many to count */
+	uint32_t n_indexed;
 	struct flow_count *base; /* sums when the slot was taken into use */
 	void *tree;		 /* of struct table_group, tsearch(3) */
 	struct retire_queue retired;
 };
 
+/* Zeroed, of the table's NUMA node. */
+void *table_array(const struct table *table, size_t n, size_t size);
 struct table_group *table_group_find(const struct table *table, const struct in6_addr *addr);
 struct table_group *table_group_create(struct table *table, const struct in6_addr *addr);
 void table_group_free(struct table *table, struct table_group *group);
 void table_fold(struct table *table, struct table_group *group, int32_t slot);
+
+/* table_index.c */
+int index_create(struct table *table);
+void index_free(struct table *table);
+void index_add(struct table *table, const struct table_key *key, int32_t slot);
+void index_remove(struct table *table, const struct table_key *key, int32_t slot);
 
 /* table_retire.c */
 int retire_reserve(struct table *table, uint32_t more);

@@ -92,6 +92,7 @@ reclaim_slot(struct table *table, const struct retired *item)
 
 	table_fold(table, table_group_find(table, &key.group), item->slot);
 	rte_hash_del_key(table->hash, &key);
+	index_remove(table, &key, item->slot);
 	slot->state = SLOT_DEAD;
 	push(&table->retired, (struct retired){.slot = item->slot, .life = item->life});
 }

@@ -40,8 +40,10 @@ take_slot(struct table *table, const struct in6_addr *source, const struct in6_a
 	*ret_slot = slot;
 	*ret_taken = table->slots[slot].state != SLOT_LIVE;
 	if (*ret_taken) {
-		if (table->slots[slot].state == SLOT_FREE)
+		if (table->slots[slot].state == SLOT_FREE) {
+			index_add(table, &key, slot);
 			table_fold(table, NULL, slot);
+		}
 		table->slots[slot].life++;
 		table->slots[slot].state = SLOT_LIVE;
 	}
@@ -152,17 +154,22 @@ table_abort(struct table *table, struct table_update *update)
 	update_free(update);
 }
 
-/* Store a verdict, unless the slot says the same already. What it replaces comes back. */
+/*
+ * Store a verdict where each worker looks for it, unless the slot says the same already. What
+ * it replaces comes back.
+ */
 static void
 publish(struct table *table, int32_t slot, struct msf_verdict *verdict)
 {
 	struct msf_verdict old = {
-		atomic_load_explicit(&table->verdicts[slot], memory_order_relaxed)};
+		atomic_load_explicit(&table->flows[0][slot + 1].verdict, memory_order_relaxed)};
 
 	if (verdict_equal(old, *verdict))
 		return;
-	/* Pairs with the acquire load in verdict_at(). */
-	atomic_store_explicit(&table->verdicts[slot], verdict->bits, memory_order_release);
+	/* Pairs with the acquire load in hit_at(). */
+	for (uint16_t i = 0; i < table->conf.n_workers; i++)
+		atomic_store_explicit(
+			&table->flows[i][slot + 1].verdict, verdict->bits, memory_order_release);
 	*verdict = old;
 }
 

@@ -50,7 +50,7 @@ workers_create(struct msf_port *port, int socket_id)
 		struct worker *worker = &port->workers[i];
 
 		memset(worker, 0, sizeof(*worker)); /* touch it now */
-		worker->flows = table_counters(port->table, i);
+		worker->flows = table_flows(port->table, i);
 		worker->sockets = rte_zmalloc_socket(NULL, SOCKET_SLOTS * sizeof(*worker->sockets),
 			RTE_CACHE_LINE_SIZE, socket_id);
 		if (worker->sockets == NULL)

@@ -34,7 +34,8 @@ struct ctrl_msg {
 
 /* All that one worker writes. */
 struct worker {
-	struct flow_count *flows; /* by slot of the table */
+	struct flow *flows; /* by hit.flow */
+	bool doubt;	    /* table_lookup()'s */
 	struct msf_port_counters counters;
 	struct msf_socket_count *sockets; /* SOCKET_SLOTS */
 	uint8_t scratch[SCRATCH_SIZE];

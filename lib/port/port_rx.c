@@ -13,7 +13,8 @@
 
 #define IP6_HEADER_LEN 40
 #define HEADERS_LEN    (RTE_ETHER_HDR_LEN + IP6_HEADER_LEN)
-#define PREFETCH_AHEAD 4
+#define KEY_OFFSET     (RTE_ETHER_HDR_LEN + 8) /* of the source address */
+#define STRIPPED       (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)
 
 enum kind {
 	KIND_OTHER, /* none of our business: kept untouched */
@@ -26,11 +27,14 @@ enum kind {
  * group are a run, and a run is looked up, judged and counted once.
  */
 struct sorted {
-	uint8_t kinds[TABLE_BURST_MAX];
-	uint8_t runs[TABLE_BURST_MAX];				   /* of data packets: which run */
-	const void *keys[TABLE_BURST_MAX];			   /* of the runs */
-	uint32_t packets[TABLE_BURST_MAX], bytes[TABLE_BURST_MAX]; /* of the runs */
-	uint32_t n_runs, n_data;
+	/* of the runs */
+	const void *keys[TABLE_BURST_MAX];
+	hash_sig_t signatures[TABLE_BURST_MAX];
+	/* data packets and octets before the run; one more for the end of the last */
+	uint32_t packets[TABLE_BURST_MAX + 1], bytes[TABLE_BURST_MAX + 1];
+	uint32_t n_runs;
+	/* as bits, by packet; what is neither is data */
+	uint32_t others, taken;
 	struct table_key copies[TABLE_BURST_MAX]; /* keys that lie in several segments */
 };
 
@@ -164,14 +168,6 @@ sort_tagged(struct worker *worker, const struct rte_mbuf *mbuf, uint32_t offset)
 	return KIND_TAKEN;
 }
 
-static bool
-is_all_nodes(const uint8_t *addr)
-{
-	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
-
-	return memcmp(addr, all_nodes, sizeof(all_nodes)) == 0;
-}
-
 /* ICMPv6 that is no MLD: for the node, or for whoever comes after us. */
 static enum kind
 take_icmp(struct msf_port *port, struct worker *worker, const struct rte_mbuf *mbuf)
@@ -197,9 +193,7 @@ sort_ip6(struct msf_port *port, struct worker *worker, const struct rte_mbuf *mb
 		if (next_header == IPPROTO_ICMPV6)
 			return take_icmp(port, worker, mbuf);
 	}
-	if (ip[24] != 0xff || is_all_nodes(&ip[24]))
-		return KIND_OTHER;
-	return KIND_DATA;
+	return ip[24] == 0xff ? KIND_DATA : KIND_OTHER;
 }
 
 static uint16_t
@@ -215,22 +209,20 @@ is_tag(uint16_t type)
 		type == RTE_ETHER_TYPE_QINQ1;
 }
 
-/* Frames whose headers may lie in several segments, or are tagged. */
+/* Frames that are not plain multicast data in one piece. Data's key goes to `copy`. */
 static enum kind
 sort_unusual(struct msf_port *port, struct worker *worker, const struct rte_mbuf *mbuf,
-	struct sorted *sorted)
+	struct table_key *copy)
 {
-	uint8_t copy[HEADERS_LEN + 8];
-	uint32_t len = mbuf->pkt_len < sizeof(copy) ? mbuf->pkt_len : sizeof(copy);
+	uint8_t headers[HEADERS_LEN + 8];
+	uint32_t len = mbuf->pkt_len < sizeof(headers) ? mbuf->pkt_len : sizeof(headers);
 	uint32_t offset = 12;
 
 	if (len < HEADERS_LEN)
 		return KIND_OTHER;
 
-	const uint8_t *frame = rte_pktmbuf_read(mbuf, 0, len, copy);
-	bool stripped =
-		mbuf->ol_flags & (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED);
-	bool tagged = stripped;
+	const uint8_t *frame = rte_pktmbuf_read(mbuf, 0, len, headers);
+	bool tagged = mbuf->ol_flags & STRIPPED;
 
 	for (int tags = 0; tags < 2 && is_tag(ether_type(frame, offset)); tags++) {
 		offset += 4;
@@ -240,171 +232,236 @@ sort_unusual(struct msf_port *port, struct worker *worker, const struct rte_mbuf
 		return KIND_OTHER;
 	if (tagged)
 		return sort_tagged(worker, mbuf, offset + 2);
-
-	enum kind kind = sort_ip6(port, worker, mbuf, &frame[RTE_ETHER_HDR_LEN]);
-
-	if (kind == KIND_DATA) {
-		struct table_key *key = &sorted->copies[sorted->n_runs];
-
-		memcpy(key, &frame[RTE_ETHER_HDR_LEN + 8], sizeof(*key));
-		sorted->keys[sorted->n_runs] = key;
-	}
-	return kind;
+	memcpy(copy, &frame[KEY_OFFSET], sizeof(*copy));
+	return sort_ip6(port, worker, mbuf, &frame[RTE_ETHER_HDR_LEN]);
 }
 
-static enum kind
-sort_one(struct msf_port *port, struct worker *worker, const struct rte_mbuf *mbuf,
-	struct sorted *sorted)
+/*
+ * What nearly all packets are: untagged IPv6, the headers in one piece, to a multicast address,
+ * and UDP, behind which no MLD may stand.
+ */
+static inline bool
+is_plain_data(const struct rte_mbuf *mbuf, const uint8_t *frame)
 {
-	const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-	const uint64_t stripped = RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED;
+	const rte_be32_t mask = RTE_BE32(0xfffff000), ip6 = RTE_BE32(0x86dd6000);
+	rte_be32_t type; /* and the IPv6 header's version */
 
-	if (unlikely(mbuf->data_len < HEADERS_LEN || (mbuf->ol_flags & stripped) != 0 ||
-		    is_tag(ether_type(frame, 12))))
-		return sort_unusual(port, worker, mbuf, sorted);
-	if (ether_type(frame, 12) != RTE_ETHER_TYPE_IPV6)
-		return KIND_OTHER;
-
-	enum kind kind = sort_ip6(port, worker, mbuf, &frame[RTE_ETHER_HDR_LEN]);
-
-	/* source and group as they stand in the header: the key needs no copy */
-	sorted->keys[sorted->n_runs] = &frame[RTE_ETHER_HDR_LEN + 8];
-	return kind;
+	if (mbuf->data_len < HEADERS_LEN)
+		return false;
+	memcpy(&type, &frame[12], sizeof(type));
+	return (((type & mask) ^ ip6) | (mbuf->ol_flags & STRIPPED) | (frame[38] ^ 0xff) |
+		       (frame[20] ^ IPPROTO_UDP)) == 0;
 }
 
-static bool
-is_same_key(const void *a, const void *b)
-{
-	uint64_t x[4], y[4];
-
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3])) == 0;
-}
-
-/* The packet's key stands behind those of the runs: it goes on with the last one, or begins
- * one of its own. */
-static void
-add_to_run(struct sorted *sorted, uint16_t i, const struct rte_mbuf *mbuf)
-{
-	uint32_t run = sorted->n_runs;
-
-	if (run > 0 && is_same_key(sorted->keys[run - 1], sorted->keys[run])) {
-		run--;
-	} else {
-		sorted->packets[run] = sorted->bytes[run] = 0;
-		sorted->n_runs++;
-	}
-	sorted->runs[i] = run;
-	sorted->packets[run]++;
-	sorted->bytes[run] += mbuf->pkt_len;
-	sorted->n_data++;
-}
-
+/* Pass 1. */
 static void
 sort_burst(struct msf_port *port, struct worker *worker, struct rte_mbuf **packets, uint16_t n,
 	struct sorted *sorted)
 {
-	sorted->n_runs = sorted->n_data = 0;
-	for (uint16_t i = 0; i < n && i < PREFETCH_AHEAD; i++)
+	static const struct table_key none; /* its group is ::, which no packet has */
+	const void *last = &none;	    /* key of the run at hand */
+	uint32_t n_runs = 0, data = 0, bytes = 0;
+
+	sorted->others = sorted->taken = 0;
+	for (uint32_t i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(packets[i], void *));
-	for (uint16_t i = 0; i < n; i++) {
-		if (i + PREFETCH_AHEAD < n)
-			rte_prefetch0(rte_pktmbuf_mtod(packets[i + PREFETCH_AHEAD], void *));
-		sorted->kinds[i] = sort_one(port, worker, packets[i], sorted);
-		if (sorted->kinds[i] == KIND_DATA)
-			add_to_run(sorted, i, packets[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct rte_mbuf *mbuf = packets[i];
+		/* source and group as they stand in the header: the key needs no copy */
+		const uint8_t *frame = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+		const void *key = &frame[KEY_OFFSET];
+
+		if (unlikely(!is_plain_data(mbuf, frame))) {
+			enum kind kind = sort_unusual(port, worker, mbuf, &sorted->copies[n_runs]);
+
+			key = &sorted->copies[n_runs];
+			sorted->others |= (uint32_t)(kind == KIND_OTHER) << i;
+			sorted->taken |= (uint32_t)(kind == KIND_TAKEN) << i;
+			if (kind != KIND_DATA)
+				continue;
+		}
+		if (!table_key_equal(key, last)) {
+			last = key;
+			sorted->keys[n_runs] = key;
+			sorted->signatures[n_runs] = table_signature(key);
+			sorted->packets[n_runs] = data;
+			sorted->bytes[n_runs++] = bytes;
+		}
+		data++;
+		bytes += mbuf->pkt_len;
 	}
+	sorted->n_runs = n_runs;
+	sorted->packets[n_runs] = data;
+	sorted->bytes[n_runs] = bytes;
 }
 
+/* Of the data packets of a burst. */
+struct outcome {
+	uint32_t passed, dropped;
+};
+
+/* Packets for the same sockets in a row are counted for them together. */
+struct tally {
+	struct msf_verdict verdict;
+	uint64_t packets, bytes;
+};
+
 static void
-count_sockets(struct worker *worker, struct msf_verdict verdict, uint32_t packets, uint32_t bytes)
+count_sockets(struct worker *worker, const struct tally *tally)
 {
-	uint32_t n = msf_verdict_n_sockets(verdict);
+	uint32_t n = msf_verdict_n_sockets(tally->verdict);
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct msf_socket_count *count = &worker->sockets[msf_verdict_socket(verdict, i)];
+		struct msf_socket_count *count =
+			&worker->sockets[msf_verdict_socket(tally->verdict, i)];
 
-		count->packets += packets;
-		count->bytes += bytes;
+		count->packets += tally->packets;
+		count->bytes += tally->bytes;
 	}
 }
 
-/* Count the runs where their verdicts were found. */
-static void
-count_runs(struct worker *worker, const struct sorted *sorted, const struct hit *hits)
+/* ff02::1 is everybody's: nobody reports it, and whoever comes after us may want it (R2). */
+static bool
+is_to_all_nodes(const void *key)
 {
-	struct msf_port_counters *counters = &worker->counters;
+	static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
+
+	return memcmp((const uint8_t *)key + 16, all_nodes, sizeof(all_nodes)) == 0;
+}
+
+/* A run that no socket wants. Returns how many packets are to be dropped. */
+static uint32_t
+count_unwanted(struct worker *worker, const void *key, uint32_t packets, const struct hit *hit)
+{
+	if (is_to_all_nodes(key)) {
+		worker->counters.other += packets;
+		worker->counters.rx_multicast -= packets;
+		return 0;
+	}
+	if (hit->flow == 0) {
+		worker->counters.drop_no_group += packets;
+	} else {
+		worker->flows[hit->flow].dropped += packets;
+		worker->counters.drop_source += packets;
+	}
+	return packets;
+}
+
+/*
+ * Count the runs where their verdicts were found. Verdicts are written as if all packets were
+ * wanted; if not, filter() writes them again.
+ */
+static struct outcome
+count_runs(struct worker *worker, const struct sorted *sorted, const struct hit *hits,
+	struct msf_verdict *verdicts)
+{
+	struct tally tally = {MSF_VERDICT_UNKNOWN, 0, 0};
+	struct outcome outcome = {0, 0};
+	uint32_t passed_bytes = 0;
 
 	for (uint32_t run = 0; run < sorted->n_runs; run++) {
-		uint32_t packets = sorted->packets[run], bytes = sorted->bytes[run];
-		const struct hit *hit = &hits[run];
+		uint32_t begin = sorted->packets[run], end = sorted->packets[run + 1];
+		uint32_t bytes = sorted->bytes[run + 1] - sorted->bytes[run];
+		struct msf_verdict verdict = hits[run].verdict;
 
-		if (hit->slot < 0) {
-			counters->drop_no_group += packets;
-		} else if (msf_verdict_n_sockets(hit->verdict) == 0) {
-			worker->flows[hit->slot].dropped += packets;
-			counters->drop_source += packets;
-		} else {
-			worker->flows[hit->slot].packets += packets;
-			worker->flows[hit->slot].bytes += bytes;
-			counters->passed += packets;
-			counters->passed_bytes += bytes;
-			count_sockets(worker, hit->verdict, packets, bytes);
+		if (unlikely(!msf_verdict_is_wanted(verdict))) {
+			outcome.dropped +=
+				count_unwanted(worker, sorted->keys[run], end - begin, &hits[run]);
+			continue;
 		}
+		worker->flows[hits[run].flow].packets += end - begin;
+		worker->flows[hits[run].flow].bytes += bytes;
+		if (verdict.bits != tally.verdict.bits) {
+			count_sockets(worker, &tally);
+			tally = (struct tally){verdict, 0, 0};
+		}
+		tally.packets += end - begin;
+		tally.bytes += bytes;
+		outcome.passed += end - begin;
+		passed_bytes += bytes;
+		do
+			verdicts[begin] = verdict;
+		while (++begin < end);
 	}
+	count_sockets(worker, &tally);
+	worker->counters.passed += outcome.passed;
+	worker->counters.passed_bytes += passed_bytes;
+	return outcome;
+}
+
+/* Keep what is wanted or none of our business, in order, and free the rest. */
+static uint16_t
+filter(const struct sorted *sorted, const struct hit *hits, struct rte_mbuf **packets, uint16_t n,
+	struct rte_mbuf **out, struct msf_verdict *verdicts)
+{
+	struct rte_mbuf *unwanted[TABLE_BURST_MAX];
+	uint32_t n_unwanted = 0, run = 0, data = 0;
+	uint16_t kept = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *mbuf = packets[i];
+		struct msf_verdict verdict = MSF_VERDICT_UNKNOWN;
+		bool keep = sorted->others >> i & 1;
+
+		if (((sorted->others | sorted->taken) >> i & 1) == 0) {
+			run += data++ == sorted->packets[run + 1];
+			verdict = hits[run].verdict;
+			keep = msf_verdict_is_wanted(verdict);
+			if (unlikely(!keep && is_to_all_nodes(sorted->keys[run]))) {
+				verdict = MSF_VERDICT_UNKNOWN;
+				keep = true;
+			}
+		}
+		verdicts[kept] = verdict;
+		out[kept] = mbuf;
+		kept += keep;
+		unwanted[n_unwanted] = mbuf;
+		n_unwanted += !keep;
+	}
+	if (n_unwanted > 0)
+		rte_pktmbuf_free_bulk(unwanted, n_unwanted);
+	return kept;
 }
 
 /* Up to TABLE_BURST_MAX packets; kept ones go to `out`, which may be `packets` itself. */
 static uint16_t
-rx_chunk(struct msf_port *port, struct worker *worker, struct rte_mbuf **packets, uint16_t n,
+rx_chunk(struct msf_port *port, uint16_t number, struct rte_mbuf **packets, uint16_t n,
 	struct rte_mbuf **out, struct msf_verdict *verdicts)
 {
+	struct worker *worker = &port->workers[number];
 	struct sorted sorted;
 	struct hit hits[TABLE_BURST_MAX];
-	struct rte_mbuf *unwanted[TABLE_BURST_MAX];
-	uint32_t n_unwanted = 0, n_other = 0;
-	uint16_t kept = 0;
+	struct outcome outcome = {0, 0};
 
 	sort_burst(port, worker, packets, n, &sorted);
-	if (sorted.n_runs > 0)
-		table_lookup(port->table, sorted.keys, sorted.n_runs, hits);
-	count_runs(worker, &sorted, hits);
-	for (uint16_t i = 0; i < n; i++) {
-		struct rte_mbuf *mbuf = packets[i];
-		struct msf_verdict verdict = MSF_VERDICT_UNKNOWN;
-		bool other = sorted.kinds[i] == KIND_OTHER;
-
-		if (sorted.kinds[i] == KIND_DATA)
-			verdict = hits[sorted.runs[i]].verdict;
-		if (other || msf_verdict_n_sockets(verdict) > 0) {
-			verdicts[kept] = verdict;
-			out[kept++] = mbuf;
-		} else {
-			unwanted[n_unwanted++] = mbuf;
-		}
-		n_other += other;
-	}
-	if (n_unwanted > 0)
-		rte_pktmbuf_free_bulk(unwanted, n_unwanted);
-	worker->counters.other += n_other;
 	worker->counters.rx_packets += n;
-	worker->counters.rx_multicast += sorted.n_data;
-	return kept;
+	worker->counters.rx_multicast += sorted.packets[sorted.n_runs];
+	if (sorted.n_runs > 0) {
+		table_lookup(port->table, number, sorted.keys, sorted.signatures, sorted.n_runs,
+			hits, &worker->doubt);
+		outcome = count_runs(worker, &sorted, hits, verdicts);
+	}
+	if (outcome.passed == n && out == packets)
+		return n;
+	if (outcome.dropped == n) {
+		rte_pktmbuf_free_bulk(packets, n);
+		return 0;
+	}
+	worker->counters.other += __builtin_popcount(sorted.others);
+	return filter(&sorted, hits, packets, n, out, verdicts);
 }
 
 uint16_t
 msf_port_rx(struct msf_port *port, uint16_t number, struct rte_mbuf **packets, uint16_t n,
 	struct msf_verdict *verdicts)
 {
-	struct worker *worker = &port->workers[number];
 	uint16_t kept = 0;
 
 	for (uint16_t done = 0; done < n;) {
 		uint16_t chunk = n - done < TABLE_BURST_MAX ? n - done : TABLE_BURST_MAX;
 
 		kept += rx_chunk(
-			port, worker, &packets[done], chunk, &packets[kept], &verdicts[kept]);
+			port, number, &packets[done], chunk, &packets[kept], &verdicts[kept]);
 		done += chunk;
 	}
 	return kept;

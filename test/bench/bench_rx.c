@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What the burst function costs, as a ratio to bare rte_hash_lookup_bulk() on the same keys in
- * the same packets, both measured in turn in the same run. One JSON line for each case.
+ * the same packets. One JSON line for each case; see doc/performance.md.
+ *
+ * A receive ring of 1,024 packets, of flows drawn at random, is filled as a NIC would fill it,
+ * which is not measured, and emptied in bursts, which is: through the bare lookup for some rings
+ * in a row, then through msf_port_rx() with the same packets. What that frees goes to the pool
+ * and comes from there for the next ring. The ratio is the median over many such pairs. The same
+ * packets come in every ring; in the cases called "cold" every ring has flows of its own, so that
+ * with many entries neither side finds anything in the cache.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,27 +20,40 @@
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
 #include <rte_malloc.h>
-#include <rte_version.h>
 
+#include "bench.h"
 #include "msf_port.h"
 
-#define FRAME_LEN 74 /* 78 with the check sequence */
-#define PACKETS	  4096
-#define ROUNDS	  400
-#define REPEATS	  7
+#define FRAME_LEN  74 /* 78 with the check sequence */
+#define RING	   1024
+#define RINGS	   16  /* in a row */
+#define PASSES	   101 /* of both */
+#define WARM_UP	   5
+#define BURST_MAX  64
+#define PER_GROUP  16
+#define TABLE_ROOM 65536
+#define HEADERS	   54
 
 struct key {
 	struct in6_addr source, group;
 };
 
+/* A port with its table, and the bare table of the same keys. */
+struct set {
+	struct msf *msf;
+	struct msf_port *port;
+	struct rte_hash *bare;
+	uint32_t entries, per_group;
+};
+
 struct bench {
 	struct rte_mempool *pool;
 	struct rte_rcu_qsbr *qsbr;
-	struct msf *msf;
-	struct msf_port *port;
-	struct rte_hash *bare; /* the same keys */
-	uint32_t entries, per_group;
-	struct rte_mbuf *packets[PACKETS];
+	struct rte_mbuf *ring[RING];
+	uint32_t n_ring; /* of them there now */
+	uint64_t random;
+	uint32_t sent; /* flows so far */
+	struct key key;
 };
 
 /* What a packet of a case asks for. */
@@ -48,6 +68,12 @@ enum mix {
 static const char *const mix_names[] = {
 	"wanted", "unknown_source", "unknown_group", "50/50", "99/1"};
 
+struct traffic {
+	enum mix mix;
+	uint32_t train, burst;
+	bool cold;
+};
+
 static void
 die(const char *what)
 {
@@ -56,9 +82,9 @@ die(const char *what)
 }
 
 static struct key
-key_of(const struct bench *bench, uint32_t i)
+key_of(const struct set *set, uint32_t i)
 {
-	uint32_t g = i / bench->per_group, s = i;
+	uint32_t g = i / set->per_group, s = i;
 
 	return (struct key){
 		.source = {{{0x20, 0x01, 0x0d, 0xb8, [12] = s >> 24, s >> 16, s >> 8, s}}},
@@ -67,63 +93,71 @@ key_of(const struct bench *bench, uint32_t i)
 }
 
 static void
-join_all(struct bench *bench)
+join_all(struct set *set)
 {
-	uint32_t groups = bench->entries / bench->per_group;
+	uint32_t groups = set->entries / set->per_group;
 	struct msf_request *requests = calloc(groups, sizeof(*requests));
-	struct in6_addr *sources = calloc(bench->entries, sizeof(*sources));
-	int socket = msf_socket_open(bench->msf, "bench");
+	struct in6_addr *sources = calloc(set->entries, sizeof(*sources));
+	int socket = msf_socket_open(set->msf, "bench");
 
-	for (uint32_t i = 0; i < bench->entries; i++)
-		sources[i] = key_of(bench, i).source;
+	if (requests == NULL || sources == NULL || socket < 0)
+		die("no memory");
+	for (uint32_t i = 0; i < set->entries; i++)
+		sources[i] = key_of(set, i).source;
 	for (uint32_t g = 0; g < groups; g++)
 		requests[g] = (struct msf_request){
 			.op = MSF_SET_FILTER,
 			.socket = socket,
-			.ifindex = msf_port_ifindex(bench->port),
-			.group = key_of(bench, g * bench->per_group).group,
-			.n_sources = bench->per_group,
-			.sources = &sources[g * bench->per_group],
+			.ifindex = msf_port_ifindex(set->port),
+			.group = key_of(set, g * set->per_group).group,
+			.n_sources = set->per_group,
+			.sources = &sources[g * set->per_group],
 		};
-	if (msf_batch(bench->msf, requests, groups, NULL) < 0)
+	if (msf_batch(set->msf, requests, groups, NULL) < 0)
 		die("the groups cannot be joined");
 	free(requests);
 	free(sources);
 }
 
+/* As large as the port's, with DPDK's default hash function. */
 static void
-fill_bare(struct bench *bench)
+fill_bare(struct set *set, uint32_t room)
 {
+	char name[RTE_HASH_NAMESIZE];
 	const struct rte_hash_parameters params = {
-		.name = "bench_bare",
-		.entries = bench->entries + bench->entries / bench->per_group + 64,
+		.name = name,
+		.entries = room,
 		.key_len = sizeof(struct key),
 		.hash_func = rte_hash_crc,
 		.extra_flag =
 			RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF | RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
 	};
 
-	bench->bare = rte_hash_create(&params);
-	if (bench->bare == NULL)
+	snprintf(name, sizeof(name), "bare_%u", set->entries);
+	set->bare = rte_hash_create(&params);
+	if (set->bare == NULL)
 		die("no memory for the bare table");
-	for (uint32_t i = 0; i < bench->entries; i++) {
-		struct key key = key_of(bench, i);
+	for (uint32_t i = 0; i < set->entries; i++) {
+		struct key key = key_of(set, i);
 
-		if (rte_hash_add_key(bench->bare, &key) < 0)
+		if (rte_hash_add_key(set->bare, &key) < 0)
 			die("the bare table is full");
 	}
 }
 
 static void
-write_frame(uint8_t *frame, const struct key *key)
+write_frame(struct rte_mbuf *mbuf, const struct key *key)
 {
-	memset(frame, 0, FRAME_LEN);
+	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+
+	mbuf->data_len = mbuf->pkt_len = FRAME_LEN;
+	memset(frame, 0, HEADERS);
 	frame[0] = frame[1] = 0x33;
 	memcpy(&frame[2], &key->group.s6_addr[12], 4);
 	frame[12] = 0x86;
 	frame[13] = 0xdd;
 	frame[14] = 0x60;
-	frame[19] = FRAME_LEN - 54;
+	frame[19] = FRAME_LEN - HEADERS;
 	frame[20] = IPPROTO_UDP;
 	frame[21] = 16;
 	memcpy(&frame[22], key, sizeof(*key));
@@ -136,166 +170,258 @@ is_wanted(enum mix mix, uint32_t i)
 		(mix == MIX_ATTACK && i % 100 == 0);
 }
 
-/* Flows at random, each for `train` packets in a row. */
 static void
-fill_packets(struct bench *bench, enum mix mix, uint32_t train)
+next_flow(struct bench *bench, const struct set *set, enum mix mix)
 {
-	uint64_t random = 1;
-	struct key key = {0};
+	uint32_t number = bench->sent++;
 
-	for (uint32_t i = 0; i < PACKETS; i++) {
-		if (i % train == 0) {
-			random = random * 6364136223846793005 + 1442695040888963407;
-			key = key_of(bench, (random >> 33) % bench->entries);
-			if (!is_wanted(mix, i) && mix == MIX_UNKNOWN_GROUP)
-				key.group.s6_addr[6] = 1;
-			else if (!is_wanted(mix, i))
-				key.source.s6_addr[6] = 1;
-		}
-		write_frame(rte_pktmbuf_mtod(bench->packets[i], uint8_t *), &key);
-	}
+	bench->random = bench->random * 6364136223846793005 + 1442695040888963407;
+	bench->key = key_of(set, (bench->random >> 33) % set->entries);
+	if (is_wanted(mix, number))
+		return;
+	if (mix == MIX_UNKNOWN_GROUP)
+		bench->key.group.s6_addr[6] = 1 + (bench->random >> 60);
+	else
+		bench->key.source.s6_addr[6] = 1 + (bench->random >> 60);
 }
 
-/* Freed packets come back from the pool outside the measured time: it is refilled each pass. */
+/* The NIC's part. */
 static void
-refill(struct bench *bench)
+fill_ring(struct bench *bench, const struct set *set, const struct traffic *traffic)
 {
-	for (uint32_t i = 0; i < PACKETS; i++)
-		rte_mbuf_refcnt_set(bench->packets[i], 1);
+	if (bench->n_ring < RING &&
+		rte_pktmbuf_alloc_bulk(
+			bench->pool, &bench->ring[bench->n_ring], RING - bench->n_ring) != 0)
+		die("mbufs were lost");
+	bench->n_ring = RING;
+	if (!traffic->cold) {
+		bench->random = 1;
+		bench->sent = 0;
+	}
+	for (uint32_t i = 0; i < RING; i++) {
+		if (i % traffic->train == 0)
+			next_flow(bench, set, traffic->mix);
+		write_frame(bench->ring[i], &bench->key);
+	}
 }
 
 static uint64_t
-time_bare(struct bench *bench, uint32_t burst)
+pass_bare(const struct bench *bench, const struct set *set, uint32_t burst, uint32_t *ret_hits)
 {
 	uint64_t begin = rte_rdtsc();
+	uint32_t hits = 0;
 
-	for (uint32_t i = 0; i + burst <= PACKETS; i += burst) {
-		const void *keys[64];
-		int32_t positions[64];
+	for (uint32_t i = 0; i < RING; i += burst) {
+		const void *keys[BURST_MAX];
+		int32_t positions[BURST_MAX];
 
 		for (uint32_t j = 0; j < burst; j++)
-			keys[j] = rte_pktmbuf_mtod_offset(bench->packets[i + j], const void *, 22);
-		rte_hash_lookup_bulk(bench->bare, keys, burst, positions);
+			keys[j] = rte_pktmbuf_mtod_offset(bench->ring[i + j], const void *, 22);
+		rte_hash_lookup_bulk(set->bare, keys, burst, positions);
+		for (uint32_t j = 0; j < burst; j++)
+			hits += positions[j] >= 0;
 	}
+	*ret_hits = hits;
 	return rte_rdtsc() - begin;
 }
 
-/* A reference of ours stays, so that what is freed can be measured again. */
+/* Kept packets move to the front of the ring. */
 static uint64_t
-time_ours(struct bench *bench, uint32_t burst)
+pass_ours(struct bench *bench, const struct set *set, uint32_t burst, uint32_t *ret_hits)
 {
+	uint64_t begin = rte_rdtsc();
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < RING; i += burst) {
+		struct rte_mbuf *packets[BURST_MAX];
+		struct msf_verdict verdicts[BURST_MAX];
+
+		memcpy(packets, &bench->ring[i], burst * sizeof(packets[0]));
+
+		uint16_t n = msf_port_rx(set->port, 0, packets, burst, verdicts);
+
+		memcpy(&bench->ring[kept], packets, n * sizeof(packets[0]));
+		kept += n;
+		rte_rcu_qsbr_quiescent(bench->qsbr, 0);
+	}
+	*ret_hits = bench->n_ring = kept;
+	return rte_rdtsc() - begin;
+}
+
+/* Some rings in a row; cycles a packet. Returns how many were found. */
+static uint32_t
+run(struct bench *bench, const struct set *set, const struct traffic *traffic, bool ours,
+	double *ret_cycles)
+{
+	uint32_t found = 0, hits;
 	uint64_t cycles = 0;
 
-	for (uint32_t i = 0; i + burst <= PACKETS; i += burst) {
-		struct rte_mbuf *packets[64];
-		struct msf_verdict verdicts[64];
-
-		memcpy(packets, &bench->packets[i], burst * sizeof(packets[0]));
-		for (uint32_t j = 0; j < burst; j++)
-			rte_mbuf_refcnt_set(packets[j], 2);
-
-		uint64_t begin = rte_rdtsc();
-
-		msf_port_rx(bench->port, 0, packets, burst, verdicts);
-		rte_rcu_qsbr_quiescent(bench->qsbr, 0);
-		cycles += rte_rdtsc() - begin;
+	for (int i = 0; i < RINGS; i++) {
+		fill_ring(bench, set, traffic);
+		cycles += ours ? pass_ours(bench, set, traffic->burst, &hits)
+			       : pass_bare(bench, set, traffic->burst, &hits);
+		found += hits;
 	}
-	return cycles;
+	*ret_cycles = (double)cycles / (RING * RINGS);
+	return found;
 }
 
-static int
-compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Medians of interleaved runs. */
+/* Both, over the same packets. */
 static void
-measure(struct bench *bench, enum mix mix, uint32_t train, uint32_t burst, double target)
+pass(struct bench *bench, const struct set *set, const struct traffic *traffic, double *ret_bare,
+	double *ret_ours)
 {
-	double bare[REPEATS], ours[REPEATS];
-	double n = (double)PACKETS / burst * burst * (ROUNDS / REPEATS);
+	uint64_t random = bench->random;
+	uint32_t sent = bench->sent;
+	uint32_t found = run(bench, set, traffic, false, ret_bare);
 
-	fill_packets(bench, mix, train);
-	for (int repeat = 0; repeat < REPEATS; repeat++) {
-		bare[repeat] = ours[repeat] = 0;
-		for (int round = 0; round < ROUNDS / REPEATS; round++) {
-			bare[repeat] += time_bare(bench, burst);
-			ours[repeat] += time_ours(bench, burst);
-			refill(bench);
-		}
-	}
-	qsort(bare, REPEATS, sizeof(bare[0]), compare);
-	qsort(ours, REPEATS, sizeof(ours[0]), compare);
-
-	double ratio = ours[REPEATS / 2] / bare[REPEATS / 2];
-
-	printf("{\"bench\": \"rx\", \"mix\": \"%s\", \"entries\": %u, \"sources_a_group\": %u, "
-	       "\"train\": %u, \"burst\": %u, \"n\": %.0f, \"cycles\": %.1f, "
-	       "\"baseline_cycles\": %.1f, \"ratio\": %.2f",
-		mix_names[mix], bench->entries, bench->per_group, train, burst, n * REPEATS,
-		ours[REPEATS / 2] / n, bare[REPEATS / 2] / n, ratio);
-	if (target > 0)
-		printf(", \"target\": %.2f, \"met\": %s", target,
-			ratio <= target ? "true" : "false");
-	printf(", \"dpdk\": \"%s\", \"compiler\": \"" __VERSION__ "\"}\n", rte_version());
-	fflush(stdout);
+	bench->random = random;
+	bench->sent = sent;
+	if (run(bench, set, traffic, true, ret_ours) != found)
+		die("the port and the bare table do not agree");
 }
 
 static void
-start_port(struct bench *bench)
+measure(struct bench *bench, const struct set *set, const struct traffic *traffic, double target)
+{
+	static double bare[PASSES], ours[PASSES], ratio[PASSES];
+	char name[128];
+
+	for (int i = 0; i < WARM_UP; i++)
+		pass(bench, set, traffic, &bare[0], &ours[0]);
+	for (int i = 0; i < PASSES; i++) {
+		pass(bench, set, traffic, &bare[i], &ours[i]);
+		ratio[i] = ours[i] / bare[i];
+	}
+	snprintf(name, sizeof(name), "rx %s%s, %u entries, %u a group, train %u, burst %u",
+		traffic->cold ? "cold " : "", mix_names[traffic->mix], set->entries, set->per_group,
+		traffic->train, traffic->burst);
+	bench_print(name, (uint64_t)RING * RINGS * PASSES, bench_median(ours, PASSES),
+		bench_median(bare, PASSES), bench_median(ratio, PASSES), target);
+}
+
+/* All wanted, the large table against the small one, in turn. */
+static void
+measure_growth(struct bench *bench, const struct set *small, const struct set *large)
+{
+	static double of_small[PASSES], of_large[PASSES], ratio[PASSES];
+	const struct traffic traffic = {MIX_WANTED, 1, 32, false};
+
+	for (int i = 0; i < PASSES; i++) {
+		run(bench, small, &traffic, true, &of_small[i]);
+		run(bench, large, &traffic, true, &of_large[i]);
+		ratio[i] = of_large[i] / of_small[i];
+	}
+	bench_print("rx growth, wanted, 65536 against 16 entries", (uint64_t)RING * RINGS * PASSES,
+		bench_median(of_large, PASSES), bench_median(of_small, PASSES),
+		bench_median(ratio, PASSES), 1.3);
+}
+
+static void
+start_port(struct bench *bench, struct set *set, uint16_t port_id)
 {
 	const struct rte_eth_conf eth_conf = {0};
 	struct msf_port_conf conf;
 
-	if (rte_eth_dev_configure(0, 1, 1, &eth_conf) < 0 ||
-		rte_eth_rx_queue_setup(0, 0, 512, 0, NULL, bench->pool) < 0 ||
-		rte_eth_tx_queue_setup(0, 0, 512, 0, NULL) < 0 || rte_eth_dev_start(0) < 0)
+	if (rte_eth_dev_configure(port_id, 1, 1, &eth_conf) < 0 ||
+		rte_eth_rx_queue_setup(port_id, 0, 512, 0, NULL, bench->pool) < 0 ||
+		rte_eth_tx_queue_setup(port_id, 0, 512, 0, NULL) < 0 ||
+		rte_eth_dev_start(port_id) < 0)
 		die("the null device does not start");
 	msf_port_conf_init(&conf);
+	conf.port_id = port_id;
 	conf.pool = bench->pool;
 	conf.qsbr = bench->qsbr;
-	if (msf_port_create(&bench->port, bench->msf, &conf) < 0)
+	conf.entries = TABLE_ROOM;
+	if (msf_port_create(&set->port, set->msf, &conf) < 0)
 		die("the port cannot be created");
 }
 
 static void
-begin(struct bench *bench, uint32_t entries, uint32_t per_group)
+begin(struct bench *bench, struct set *set, uint16_t port_id, uint32_t entries, uint32_t per_group)
 {
 	const struct msf_conf conf = {.mld_maxsrcfilter = 65535, .mld_somaxsrc = 65535};
 
-	bench->entries = entries;
-	bench->per_group = per_group;
-	if (msf_create(&bench->msf, &conf) < 0)
+	set->entries = entries;
+	set->per_group = per_group;
+	if (msf_create(&set->msf, &conf) < 0)
 		die("no memory for the context");
-	start_port(bench);
-	join_all(bench);
-	fill_bare(bench);
+	start_port(bench, set, port_id);
+	join_all(set);
+	fill_bare(set, TABLE_ROOM * 5 / 4);
 }
 
 static void
-end(struct bench *bench)
+end(struct set *set, uint16_t port_id)
 {
-	msf_free(bench->msf);
-	rte_eth_dev_stop(0);
-	msf_port_free(bench->port);
-	rte_hash_free(bench->bare);
+	msf_free(set->msf);
+	rte_eth_dev_stop(port_id);
+	msf_port_free(set->port);
+	rte_hash_free(set->bare);
 }
 
 static void
 set_up(struct bench *bench)
 {
-	bench->pool = rte_pktmbuf_pool_create("bench", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+	bench->pool =
+		rte_pktmbuf_pool_create("bench", RING + 127, 64, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
 	bench->qsbr = rte_zmalloc(NULL, rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
 	if (bench->pool == NULL || bench->qsbr == NULL || rte_rcu_qsbr_init(bench->qsbr, 1) != 0)
 		die("no memory");
 	rte_rcu_qsbr_thread_register(bench->qsbr, 0);
 	rte_rcu_qsbr_thread_online(bench->qsbr, 0);
-	for (uint32_t i = 0; i < PACKETS; i++) {
-		bench->packets[i] = rte_pktmbuf_alloc(bench->pool);
-		bench->packets[i]->data_len = bench->packets[i]->pkt_len = FRAME_LEN;
+}
+
+/* The rows that have a target. */
+static void
+measure_size(struct bench *bench, uint32_t entries)
+{
+	static const struct traffic wanted = {MIX_WANTED, 1, 32, false},
+				    train = {MIX_WANTED, 8, 32, false},
+				    source = {MIX_UNKNOWN_SOURCE, 1, 32, false},
+				    group = {MIX_UNKNOWN_GROUP, 1, 32, false};
+	struct set set = {0};
+
+	begin(bench, &set, 0, entries, entries < PER_GROUP * 16 ? 1 : PER_GROUP);
+	measure(bench, &set, &wanted, entries > 16384 ? 1.25 : 1.15);
+	measure(bench, &set, &source, 1.8);
+	measure(bench, &set, &group, 1.8);
+	measure(bench, &set, &train, 0.5);
+	end(&set, 0);
+}
+
+/* Reported without a target. */
+static void
+measure_others(struct bench *bench)
+{
+	static const struct traffic others[] = {
+		{MIX_WANTED, 1, 8, false},
+		{MIX_WANTED, 1, 64, false},
+		{MIX_WANTED, 2, 32, false},
+		{MIX_HALF, 1, 32, false},
+		{MIX_ATTACK, 1, 32, false},
+	};
+	static const struct traffic cold[] = {
+		{MIX_WANTED, 1, 32, true},
+		{MIX_UNKNOWN_SOURCE, 1, 32, true},
+		{MIX_UNKNOWN_GROUP, 1, 32, true},
+		{MIX_WANTED, 8, 32, true},
+	};
+	static const struct traffic wanted = {MIX_WANTED, 1, 32, false};
+	struct set set = {0};
+
+	begin(bench, &set, 0, 1024, PER_GROUP);
+	for (size_t i = 0; i < RTE_DIM(others); i++)
+		measure(bench, &set, &others[i], 0);
+	end(&set, 0);
+	begin(bench, &set, 0, 65536, PER_GROUP);
+	for (size_t i = 0; i < RTE_DIM(cold); i++)
+		measure(bench, &set, &cold[i], 0);
+	end(&set, 0);
+	for (uint32_t per_group = 1; per_group <= 16; per_group *= 4) {
+		begin(bench, &set, 0, 16384, per_group);
+		measure(bench, &set, &wanted, 0);
+		end(&set, 0);
 	}
 }
 
@@ -303,23 +429,22 @@ int
 main(int argc, char **argv)
 {
 	static const uint32_t sizes[] = {16, 1024, 16384, 65536};
-	static struct bench bench;
+	static struct bench bench = {.random = 1};
+	struct set small = {0}, large = {0};
 
 	if (rte_eal_init(argc, argv) < 0)
 		die("EAL did not start");
+	if (rte_eth_dev_count_avail() < 2)
+		die("two null devices are needed: --vdev=net_null0 --vdev=net_null1");
 	set_up(&bench);
-	for (size_t i = 0; i < RTE_DIM(sizes); i++) {
-		begin(&bench, sizes[i], sizes[i] >= 1024 ? 16 : 1);
-		measure(&bench, MIX_WANTED, 1, 32, sizes[i] > 16384 ? 1.25 : 1.15);
-		measure(&bench, MIX_UNKNOWN_SOURCE, 1, 32, 1.8);
-		measure(&bench, MIX_UNKNOWN_GROUP, 1, 32, 1.8);
-		measure(&bench, MIX_WANTED, 8, 32, 0.5);
-		measure(&bench, MIX_HALF, 1, 32, 0);
-		measure(&bench, MIX_ATTACK, 1, 32, 0);
-		measure(&bench, MIX_WANTED, 1, 8, 0);
-		measure(&bench, MIX_WANTED, 1, 64, 0);
-		end(&bench);
-	}
+	for (size_t i = 0; i < RTE_DIM(sizes); i++)
+		measure_size(&bench, sizes[i]);
+	begin(&bench, &small, 0, 16, 1);
+	begin(&bench, &large, 1, 65536, PER_GROUP);
+	measure_growth(&bench, &small, &large);
+	end(&large, 1);
+	end(&small, 0);
+	measure_others(&bench);
 	rte_eal_cleanup();
 	return 0;
 }

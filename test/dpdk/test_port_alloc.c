@@ -4,6 +4,7 @@
  * listener and MAC list. After each failure nothing has changed: not the filter, not a
  * verdict, not the listener's state, not an octet on the wire.
  */
+#include "lookup.h"
 #include "port_rig.h"
 
 #include "../msf/failing_alloc.h"
@@ -45,8 +46,8 @@ state_of_verdicts(uint64_t sum)
 			const void *keys[1] = {&key};
 			struct hit hit;
 
-			table_lookup(rig.port->table, keys, 1, &hit);
-			sum = mix(sum, hit.slot >= 0);
+			lookup_keys(rig.port->table, keys, 1, &hit, false);
+			sum = mix(sum, hit.flow != 0);
 			for (uint32_t k = 0; k < msf_verdict_n_sockets(hit.verdict); k++)
 				sum = mix(sum, msf_verdict_socket(hit.verdict, k) + 1);
 		}

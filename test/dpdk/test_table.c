@@ -9,6 +9,7 @@
 #include <rte_cycles.h>
 
 #include "eal.h"
+#include "lookup.h"
 #include "table_private.h"
 #include "testing.h"
 
@@ -84,9 +85,12 @@ static struct hit
 look_up(const struct table *table, struct table_key key)
 {
 	const void *keys[1] = {&key};
-	struct hit hit;
+	struct hit hit, doubtful;
 
-	table_lookup(table, keys, 1, &hit);
+	lookup_keys(table, keys, 1, &hit, false);
+	lookup_keys(table, keys, 1, &doubtful, true);
+	EXPECT_EQ(hit.flow, doubtful.flow);
+	EXPECT_EQ(hit.verdict.bits, doubtful.verdict.bits);
 	return hit;
 }
 
@@ -150,7 +154,7 @@ TEST(empty_table)
 	struct hit hit = look_up(table, key_of(1, 1));
 
 	EXPECT_EQ(hit.verdict.bits, 0);
-	EXPECT_LT(hit.slot, 0);
+	EXPECT_EQ(hit.flow, 0);
 	EXPECT_EQ(table_entries(table), 0);
 	drain(table);
 	table_free(table);
@@ -170,13 +174,13 @@ TEST(include_and_exclude)
 	hit = look_up(table, key_of(1, 1));
 	EXPECT_EQ(msf_verdict_n_sockets(hit.verdict), 1);
 	EXPECT_EQ(msf_verdict_socket(hit.verdict, 0), 7);
-	EXPECT_LE(0, hit.slot);
+	EXPECT(hit.flow != 0);
 	hit = look_up(table, key_of(3, 1)); /* known group, unknown source */
 	EXPECT_EQ(hit.verdict.bits, MSF_VERDICT_UNWANTED.bits);
-	EXPECT_LE(0, hit.slot);
+	EXPECT(hit.flow != 0);
 	hit = look_up(table, key_of(1, 2)); /* unknown group */
 	EXPECT_EQ(hit.verdict.bits, MSF_VERDICT_UNKNOWN.bits);
-	EXPECT_LT(hit.slot, 0);
+	EXPECT_EQ(hit.flow, 0);
 
 	change_init(&change, 1);
 	change_add(&change, 7, MLDV2_INCLUDE, 2, ab);
@@ -226,14 +230,14 @@ TEST(abort_leaves_nothing)
 		for (uint32_t i = 0; i < 5; i++) {
 			hit = look_up(table, key_of(i, 1));
 			EXPECT_EQ(hit.verdict.bits, before[i].verdict.bits);
-			EXPECT_EQ(hit.slot, before[i].slot);
+			EXPECT_EQ(hit.flow, before[i].flow);
 			EXPECT_EQ(look_up(table, key_of(i, 2)).verdict.bits, 0);
 		}
 		table_abort(table, update);
 		for (uint32_t i = 0; i < 5; i++) {
 			hit = look_up(table, key_of(i, 1));
 			EXPECT_EQ(hit.verdict.bits, before[i].verdict.bits);
-			EXPECT_EQ(hit.slot, before[i].slot);
+			EXPECT_EQ(hit.flow, before[i].flow);
 		}
 		if (round % 3 == 0)
 			drain(table);
@@ -277,7 +281,7 @@ TEST(dying_keys_are_revived)
 		EXPECT_EQ(include_range(table, 1, 0, 0), 0);
 		EXPECT_EQ(look_up(table, key_of(1, 1)).verdict.bits, 0);
 		EXPECT_EQ(include_range(table, 1, 1, 70), 0);
-		EXPECT_EQ(look_up(table, key_of(1, 1)).slot, first.slot);
+		EXPECT_EQ(look_up(table, key_of(1, 1)).flow, first.flow);
 		EXPECT_EQ(msf_verdict_n_sockets(look_up(table, key_of(70, 1)).verdict), 1);
 		EXPECT_EQ(table_entries(table), 71);
 	}
@@ -303,9 +307,9 @@ TEST(dead_slots_are_not_touched)
 	EXPECT_EQ(count_slots(table, SLOT_DEAD), 6);
 	EXPECT_EQ(include_range(table, 1, 1, 5), 0);
 	second = look_up(table, key_of(3, 1));
-	EXPECT(first.slot != second.slot);
+	EXPECT(first.flow != second.flow);
 	drain(table);
-	EXPECT_EQ(look_up(table, key_of(3, 1)).slot, second.slot);
+	EXPECT_EQ(look_up(table, key_of(3, 1)).flow, second.flow);
 	EXPECT_EQ(count_slots(table, SLOT_LIVE), 6);
 	EXPECT_EQ(count_slots(table, SLOT_FREE), table->n_slots - 6);
 	table_free(table);
@@ -330,7 +334,7 @@ TEST(full_table)
 
 				EXPECT_EQ(msf_verdict_n_sockets(hit.verdict), j >= 1 && j <= 3);
 			}
-		EXPECT_LT(look_up(table, key_of(1, 9999)).slot, 0);
+		EXPECT_EQ(look_up(table, key_of(1, 9999)).flow, 0);
 		if (round & 1)
 			drain(table);
 	}
@@ -479,7 +483,7 @@ TEST(bursts_of_one_key)
 		for (uint32_t length = 1; length <= TABLE_BURST_MAX; length++) {
 			for (uint32_t j = 0; j < length; j++)
 				keys[j] = &key;
-			table_lookup(table, keys, length, hits);
+			lookup_keys(table, keys, length, hits, false);
 			for (uint32_t j = 0; j < length; j++)
 				EXPECT_EQ(msf_verdict_n_sockets(hits[j].verdict), 1);
 		}
@@ -492,11 +496,11 @@ TEST(bursts_of_one_key)
 static void
 count_packet(struct table *table, uint16_t worker, struct hit hit)
 {
-	struct flow_count *count;
+	struct flow *count;
 
-	if (hit.slot < 0)
+	if (hit.flow == 0)
 		return;
-	count = &table_counters(table, worker)[hit.slot];
+	count = &table_flows(table, worker)[hit.flow];
 	if (msf_verdict_n_sockets(hit.verdict) == 0) {
 		count->dropped++;
 	} else {
@@ -691,8 +695,8 @@ agrees(const struct twin *of, uint32_t group, uint32_t source, struct hit hit)
 
 	for (uint32_t i = 0; i < TWIN_SOCKETS; i++)
 		wanted += twin_accepts(of, group, i, source);
-	if (n != wanted || (hit.slot >= 0) != twin_has_members(of, group) ||
-		(hit.verdict.bits == 0) != (hit.slot < 0))
+	if (n != wanted || (hit.flow != 0) != twin_has_members(of, group) ||
+		(hit.verdict.bits == 0) != (hit.flow == 0))
 		return false;
 	for (uint32_t i = 0; i < n; i++)
 		if (!twin_accepts(of, group, msf_verdict_socket(hit.verdict, i), source))
@@ -758,14 +762,14 @@ twin_burst(struct table *table)
 		keys[i] = key_of(sources[i], groups[i]);
 		at[i] = &keys[i];
 	}
-	table_lookup(table, at, n, hits);
+	lookup_keys(table, at, n, hits, below(2));
 	for (uint32_t i = 0; i < n; i++) {
 		if (!agrees(&twin, groups[i], sources[i], hits[i]))
 			FAIL("source %u, group %u", sources[i], groups[i]);
 		count_packet(table, below(2), hits[i]);
 		if (msf_verdict_n_sockets(hits[i].verdict) > 0)
 			twin.packets[groups[i]]++;
-		else if (hits[i].slot >= 0)
+		else if (hits[i].flow != 0)
 			twin.dropped[groups[i]]++;
 	}
 	return n;

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "eal.h"
+#include "lookup.h"
 #include "table_private.h"
 #include "testing.h"
 
@@ -71,6 +72,7 @@ static const struct play plays[] = {
 
 #define PLAYS	     (sizeof(plays) / sizeof(plays[0]))
 #define STABLE_GROUP 100
+#define FILL_GROUP   100000
 #define CHURN_GROUP  200
 
 /* How often a state of each play was begun, and completed. */
@@ -198,7 +200,7 @@ read_burst(struct reader *reader)
 	}
 	for (uint32_t i = 0; i < PLAYS; i++)
 		from[i] = atomic_load_explicit(&done[i], memory_order_acquire);
-	table_lookup(table, at, n, hits);
+	lookup_keys(table, at, n, hits, next_random(&reader->random) & 1);
 	/* before anything else is read: only the lookup may have made the sets visible */
 	for (uint32_t i = 0; i < n; i++)
 		sockets[i] = sockets_of(hits[i].verdict);
@@ -298,6 +300,16 @@ churn(struct change *change, uint64_t round)
 	carry_out(&change->change, round % 16 == 3);
 }
 
+/* More and more keys, so that the index grows under the readers' eyes. */
+static void
+fill(struct change *change, uint64_t round)
+{
+	struct stance stances[SOCKETS] = {{.list = 0xfffff}};
+
+	change_from(change, FILL_GROUP + round, stances);
+	carry_out(&change->change, false);
+}
+
 static uint64_t
 now_ms(void)
 {
@@ -336,7 +348,7 @@ set_up(const char *name, uint32_t entries)
 }
 
 static uint64_t
-write_for(uint64_t ms)
+write_for(uint64_t ms, uint64_t n_fill)
 {
 	static struct change change;
 	uint64_t start = now_ms(), changes = 0, full = 0;
@@ -354,6 +366,8 @@ write_for(uint64_t ms)
 			}
 		}
 		churn(&change, i);
+		if (i < n_fill)
+			fill(&change, i);
 	}
 	printf("# %" PRIu64 " changes, %" PRIu64 " refused for want of room\n", changes, full);
 	return changes;
@@ -369,7 +383,7 @@ tear_down(void)
 }
 
 static void
-race(uint32_t entries)
+race(uint32_t entries, uint64_t n_fill)
 {
 	const char *text = getenv("RACE_MS");
 	struct reader readers[READERS] = {0};
@@ -380,7 +394,7 @@ race(uint32_t entries)
 		readers[i].number = readers[i].random = i;
 		pthread_create(&readers[i].thread, NULL, read_on, &readers[i]);
 	}
-	EXPECT_LE(CHANGES_MIN, write_for(text != NULL ? strtoull(text, NULL, 0) : 1500));
+	EXPECT_LE(CHANGES_MIN, write_for(text != NULL ? strtoull(text, NULL, 0) : 1500, n_fill));
 	atomic_store(&stop, true);
 	for (uint32_t i = 0; i < READERS; i++) {
 		pthread_join(readers[i].thread, NULL);
@@ -397,11 +411,17 @@ race(uint32_t entries)
 
 TEST(roomy_table)
 {
-	race(4096);
+	race(4096, 0);
 }
 
 /* Buckets overflow: entries move, extension buckets come and go. */
 TEST(crowded_table)
 {
-	race(96);
+	race(96, 0);
+}
+
+/* The index goes from its smallest size to its largest. */
+TEST(growing_table)
+{
+	race(65536, 2400);
 }
