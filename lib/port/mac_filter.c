@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_ethdev.h>
-
 static struct rte_ether_addr
 mac_of_group(const struct in6_addr *group)
 {
@@ -62,7 +60,7 @@ place_of(const struct mac_filter *filter, const struct rte_ether_addr *addr)
 static bool
 stands_at(const struct mac_filter *filter, uint32_t i, const struct rte_ether_addr *addr)
 {
-	return i < filter->n && rte_is_same_ether_addr(&filter->entries[i].addr, addr);
+	return i < filter->n && memcmp(&filter->entries[i].addr, addr, sizeof(*addr)) == 0;
 }
 
 void
@@ -71,23 +69,36 @@ mac_filter_join(struct mac_filter *filter, const struct in6_addr *group)
 	struct rte_ether_addr addr = mac_of_group(group);
 	uint32_t i = place_of(filter, &addr);
 
-	if (!stands_at(filter, i, &addr)) {
+	if (stands_at(filter, i, &addr)) {
+		filter->entries[i].refs++;
+		return;
+	}
+	filter->changed = true;
+	if (filter->n == filter->room) {
+		filter->uncounted++;
+		return;
+	}
+	if (i < filter->n)
 		memmove(&filter->entries[i + 1], &filter->entries[i],
 			(filter->n - i) * sizeof(*filter->entries));
-		filter->entries[i] = (struct mac_entry){.addr = addr};
-		filter->n++;
-		filter->changed = true;
-	}
-	filter->entries[i].refs++;
+	filter->entries[i] = (struct mac_entry){.addr = addr, .refs = 1};
+	filter->n++;
 }
 
+/* Whichever group leaves: as soon as no join is uncounted, every reference count is right
+ * again, for each address is short of as many as its leaves will not find. */
 void
 mac_filter_leave(struct mac_filter *filter, const struct in6_addr *group)
 {
 	struct rte_ether_addr addr = mac_of_group(group);
 	uint32_t i = place_of(filter, &addr);
 
-	if (!stands_at(filter, i, &addr) || --filter->entries[i].refs > 0)
+	if (!stands_at(filter, i, &addr)) {
+		filter->changed |= filter->uncounted > 0;
+		filter->uncounted -= filter->uncounted > 0;
+		return;
+	}
+	if (--filter->entries[i].refs > 0)
 		return;
 	filter->n--;
 	memmove(&filter->entries[i], &filter->entries[i + 1],
@@ -95,54 +106,24 @@ mac_filter_leave(struct mac_filter *filter, const struct in6_addr *group)
 	filter->changed = true;
 }
 
-const char *
-mac_filter_state_name(enum mac_filter_state state)
-{
-	static const char *const names[] = {
-		[MAC_FILTER_NONE] = "none",
-		[MAC_FILTER_EXACT] = "exact",
-		[MAC_FILTER_ALL_MULTICAST] = "all_multicast",
-		[MAC_FILTER_PROMISCUOUS] = "promiscuous",
-	};
-
-	return names[state];
-}
-
-struct rte_ether_addr *
-mac_filter_take(struct mac_filter *filter, uint32_t *ret_n)
+bool
+mac_filter_take(struct mac_filter *filter, bool due, struct mac_nic_wish *ret_wish)
 {
 	struct rte_ether_addr *addrs;
 
-	if (!filter->changed)
-		return NULL;
+	if (!filter->changed && !filter->again && !due)
+		return false;
 	addrs = malloc((filter->n + 1) * sizeof(*addrs));
 	if (addrs == NULL)
-		return NULL;
+		return false;
 	for (uint32_t i = 0; i < filter->n; i++)
 		addrs[i] = filter->entries[i].addr;
-	*ret_n = filter->n;
-	filter->changed = false;
-	return addrs;
-}
-
-enum mac_filter_state
-mac_filter_apply(uint16_t port_id, enum mac_filter_state state, struct rte_ether_addr *addrs,
-	uint32_t n, char *reason, size_t size)
-{
-	if (state == MAC_FILTER_ALL_MULTICAST || state == MAC_FILTER_PROMISCUOUS)
-		return state; /* once opened it stays open */
-
-	int ret = rte_eth_dev_set_mc_addr_list(port_id, addrs, n);
-
-	if (ret == 0) {
-		snprintf(reason, size, "%u addresses", n);
-		return MAC_FILTER_EXACT;
-	}
-	snprintf(reason, size, "set_mc_addr_list of %u: %s", n, strerror(-ret));
-	if (rte_eth_allmulticast_enable(port_id) == 0)
-		return MAC_FILTER_ALL_MULTICAST;
-	if (rte_eth_promiscuous_enable(port_id) == 0)
-		return MAC_FILTER_PROMISCUOUS;
-	snprintf(reason, size, "the device has no filter to set: %s", strerror(-ret));
-	return MAC_FILTER_NONE;
+	*ret_wish = (struct mac_nic_wish){
+		.addrs = addrs,
+		.n = filter->n,
+		.incomplete = filter->uncounted > 0,
+		.again = filter->again,
+	};
+	filter->changed = filter->again = false;
+	return true;
 }

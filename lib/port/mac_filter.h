@@ -3,23 +3,15 @@
 #define MAC_FILTER_H
 
 /*
- * The NIC's multicast addresses: 33:33 and the low 32 bits of each group (RFC 2464 section 7).
- * Groups share addresses, so each has a reference count. Counting happens with the filter
- * change, under the context's lock; the NIC is told by the control thread, before the Report
- * leaves. A NIC that cannot is opened for all multicast; the source table filters anyway.
+ * The multicast addresses that a port wants: 33:33 and the low 32 bits of each group (RFC 2464
+ * section 7). Groups share addresses, so each has a reference count. Counting happens with the
+ * filter change, under the context's lock; mac_nic.h tells the NIC, on the control thread and
+ * without the lock, before the Report leaves.
  */
 
 #include <netinet/in.h>
-#include <stdbool.h>
 
-#include <rte_ether.h>
-
-enum mac_filter_state {
-	MAC_FILTER_NONE, /* nothing told yet, or the NIC knows no filter at all */
-	MAC_FILTER_EXACT,
-	MAC_FILTER_ALL_MULTICAST,
-	MAC_FILTER_PROMISCUOUS,
-};
+#include "mac_nic.h"
 
 struct mac_entry {
 	struct rte_ether_addr addr;
@@ -29,23 +21,22 @@ struct mac_entry {
 struct mac_filter {
 	struct mac_entry *entries; /* ascending */
 	uint32_t n, room;
+	/* Joins that found no room. While there are any, the list is short of an address: the
+	 * NIC must be open for all multicast. */
+	uint32_t uncounted;
 	bool changed;
-	enum mac_filter_state state;
-	char reason[96];
+	bool again; /* the NIC may have forgotten what it was told */
+	struct mac_nic_status told;
 };
 
 void mac_filter_fini(struct mac_filter *filter);
-/* Room for more addresses, so that adding cannot fail. 0 or -ENOMEM. */
+/* Room for more addresses. 0 or -ENOMEM; joins are counted all the same. */
 int mac_filter_reserve(struct mac_filter *filter, uint32_t more);
 void mac_filter_join(struct mac_filter *filter, const struct in6_addr *group);
 void mac_filter_leave(struct mac_filter *filter, const struct in6_addr *group);
-const char *mac_filter_state_name(enum mac_filter_state state);
 
-/* A copy of the addresses, to be told without the lock. Malloc'ed, NULL when there is nothing
- * to tell or no memory (then it is tried again). */
-struct rte_ether_addr *mac_filter_take(struct mac_filter *filter, uint32_t *ret_n);
-/* Tell the NIC. Returns the state that is now in force, with the reason. */
-enum mac_filter_state mac_filter_apply(uint16_t port_id, enum mac_filter_state state,
-	struct rte_ether_addr *addrs, uint32_t n, char *reason, size_t size);
+/* What the NIC is to be told, to be read without the lock; free its addrs. false: nothing has
+ * changed and it is not `due`, or no memory (then it is tried again). */
+bool mac_filter_take(struct mac_filter *filter, bool due, struct mac_nic_wish *ret_wish);
 
 #endif

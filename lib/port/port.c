@@ -179,6 +179,7 @@ msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_po
 		return -ENOMEM;
 	port->conf = *conf;
 	port->msf = msf;
+	mac_nic_init(&port->nic, conf->port_id);
 	rte_eth_dev_get_name_by_port(conf->port_id, port->device);
 	ret = rte_eth_macaddr_get(conf->port_id, &port->mac);
 	if (ret == 0)
@@ -201,6 +202,7 @@ msf_port_free(struct msf_port *port)
 		return;
 	if (port->ifindex > 0)
 		port_unwatch_events(port);
+	mac_nic_fini(&port->nic);
 	mac_filter_fini(&port->macs);
 	node_destroy(port);
 	mldv2_host_free(port->host);

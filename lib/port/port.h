@@ -76,6 +76,7 @@ struct msf_port {
 	_Atomic unsigned int events;
 
 	/* the control thread's */
+	struct mac_nic nic;
 	struct warnings warnings;
 	bool link_up;
 	uint32_t mtu;

@@ -87,7 +87,7 @@ port_prepare(void *opaque, const struct msf_group_change *changes, uint32_t n, v
 		note_macs(token, &changes[i]);
 	}
 	if (ret == 0)
-		ret = mac_filter_reserve(&port->macs, n);
+		(void)mac_filter_reserve(&port->macs, n); /* without, all multicast is let in */
 	if (ret < 0)
 		port_abort(port, token);
 	else

@@ -58,28 +58,28 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 
 /* Before the Report leaves, so that the first packet of a group is not lost (R174). */
 static void
-tell_nic(struct msf_port *port)
+tell_nic(struct msf_port *port, uint64_t now_ms)
 {
-	struct rte_ether_addr *addrs;
-	char reason[sizeof(port->macs.reason)];
-	enum mac_filter_state before, after;
-	uint32_t n;
+	const struct mac_nic_status *status = &port->nic.status;
+	enum mac_filter_state before = status->state;
+	bool due = mac_nic_is_due(&port->nic, now_ms);
+	struct mac_nic_wish wish;
 
 	pthread_mutex_lock(&port->msf->lock);
-	addrs = mac_filter_take(&port->macs, &n);
-	before = port->macs.state;
-	snprintf(reason, sizeof(reason), "%s", port->macs.reason);
+
+	bool taken = mac_filter_take(&port->macs, due, &wish);
+
 	pthread_mutex_unlock(&port->msf->lock);
-	if (addrs == NULL)
+	if (!taken)
 		return;
-	after = mac_filter_apply(port->conf.port_id, before, addrs, n, reason, sizeof(reason));
-	free(addrs);
+	mac_nic_tell(&port->nic, &wish, now_ms);
+	free(wish.addrs);
 	pthread_mutex_lock(&port->msf->lock);
-	port->macs.state = after;
-	snprintf(port->macs.reason, sizeof(port->macs.reason), "%s", reason);
+	port->macs.told = *status;
 	pthread_mutex_unlock(&port->msf->lock);
-	if (after != before)
-		PORT_LOG(NOTICE, port, "MAC filter %s: %s", mac_filter_state_name(after), reason);
+	if (status->state != before)
+		PORT_LOG(NOTICE, port, "MAC filter %s: %s", mac_filter_state_name(status->state),
+			status->reason);
 }
 
 /* The Report that is due, as a frame. 1, 0 for none, -1 for no buffer. */
@@ -155,7 +155,7 @@ msf_port_process(struct msf_port *port, uint64_t now_ms)
 {
 	port_poll_link(port, now_ms);
 	drain_ring(port, now_ms);
-	tell_nic(port);
+	tell_nic(port, now_ms);
 	if (now_ms >= port->retry_ms)
 		for (int i = 0; i < STEP_MAX && send_one(port, now_ms); i++)
 			;

@@ -94,7 +94,7 @@ follow_link(struct msf_port *port, bool up, uint64_t now_ms)
 {
 	port->link_up = up;
 	if (up) {
-		port->macs.changed = true; /* drivers forget the list at a stop */
+		port->macs.again = true; /* drivers forget the list at a stop */
 		node_link_up(port, now_ms);
 		mldv2_host_link_up(port->host, now_ms);
 	} else {

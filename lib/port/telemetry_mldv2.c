@@ -61,8 +61,11 @@ port_info(struct call *call)
 	put_uint(dict, "workers", port->conf.n_workers);
 	put_uint(dict, "table_entries", table_entries(port->table));
 	put_uint(dict, "table_retired", table_retired(port->table));
-	put_string(dict, "mac_filter", mac_filter_state_name(port->macs.state));
-	put_string(dict, "mac_filter_reason", port->macs.reason);
+	put_string(dict, "mac_filter", mac_filter_state_name(port->macs.told.state));
+	put_string(dict, "mac_filter_reason", port->macs.told.reason);
+	put_string(dict, "mac_filter_method", mac_method_name(port->macs.told.method));
+	put_uint(dict, "mac_filter_wanted", port->macs.n);
+	put_uint(dict, "mac_filter_addresses", port->macs.told.n);
 	pthread_mutex_unlock(&call->msf->lock);
 	return 0;
 }

@@ -292,6 +292,33 @@ TEST(every_allocation_of_every_call)
 	printf("# %u failed allocations\n", n);
 }
 
+/* No memory for the list of MAC addresses fails no join; the NIC is opened. */
+TEST(join_without_room_for_its_mac)
+{
+	bool failed = true;
+	uint32_t k = 0;
+
+	start();
+	for (uint32_t i = 10; rig.port->macs.n < rig.port->macs.room; i++)
+		EXPECT_EQ(request(MSF_JOIN_GROUP, 2, i, 0), 0);
+	for (int ret = -ENOMEM; failed && ret == -ENOMEM; k++) {
+		alloc_arm(k);
+		ret = request(MSF_JOIN_GROUP, 2, 5, 0);
+		failed = alloc_disarm();
+		EXPECT_EQ(ret, failed && rig.port->macs.uncounted == 0 ? -ENOMEM : 0);
+	}
+	EXPECT(failed);
+	EXPECT_EQ(rig.port->macs.uncounted, 1);
+	rig_run(&rig, 5);
+	EXPECT_EQ(rig.port->macs.told.state, MAC_FILTER_ALL_MULTICAST);
+	EXPECT_STR(rig.port->macs.told.reason, "no memory for the list of addresses");
+	EXPECT_EQ(request(MSF_LEAVE_GROUP, 2, 5, 0), 0);
+	EXPECT_EQ(rig.port->macs.uncounted, 0);
+	rig_run(&rig, 5000);
+	frames_left();
+	rig_free(&rig);
+}
+
 /* A port that cannot be made leaves nothing: it can be made afterwards. */
 TEST(create_port)
 {

@@ -27,7 +27,8 @@ PORT_INFO = {
     "query_interval_s": int, "query_response_interval_ms": int,
     "unsolicited_report_interval_ms": int, "mld_always_v2": int, "mld_maxsrcfilter": int,
     "mld_somaxsrc": int, "groups": int, "sources": int, "workers": int, "mac_filter": str,
-    "mac_filter_reason": str, "address_state": str, "table_entries": int, "table_retired": int}
+    "mac_filter_reason": str, "mac_filter_method": str, "mac_filter_wanted": int,
+    "mac_filter_addresses": int, "address_state": str, "table_entries": int, "table_retired": int}
 QUERIER_INFO = {
     "port": int, "present": int, "address": str, "version": int, "last_heard_ms": int,
     "queries": int, "robustness": int, "query_interval_s": int,
@@ -111,7 +112,8 @@ def test_port_list_and_info(bench):
                     "unsolicited_report_interval_ms": 200, "mld_always_v2": 0,
                     "mld_maxsrcfilter": 1024, "mld_somaxsrc": 1024, "workers": 1}
     assert info["ifindex"] > 0
-    assert info["mac_filter"] in ("exact", "all_multicast", "promiscuous", "none")
+    assert (info["mac_filter"], info["mac_filter_method"]) == ("exact", "set_mc_addr_list")
+    assert info["mac_filter_wanted"] == info["mac_filter_addresses"] >= 2
 
 
 def test_port_by_device_name(bench):
