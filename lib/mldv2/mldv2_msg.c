@@ -441,3 +441,18 @@ mldv2_msg_type_name(enum mldv2_msg_type type)
 
 	return names[type];
 }
+
+const char *
+mldv2_record_type_name(enum mldv2_record_type type)
+{
+	static const char *const names[] = {
+		[MLDV2_IS_IN] = "IS_IN",
+		[MLDV2_IS_EX] = "IS_EX",
+		[MLDV2_TO_IN] = "TO_IN",
+		[MLDV2_TO_EX] = "TO_EX",
+		[MLDV2_ALLOW] = "ALLOW",
+		[MLDV2_BLOCK] = "BLOCK",
+	};
+
+	return (unsigned int)type <= MLDV2_BLOCK ? names[type] : NULL;
+}

@@ -158,6 +158,8 @@ uint8_t mldv2_qqic_encode(uint32_t s);
 const char *mldv2_drop_name(enum mldv2_drop drop);
 /** "query_v1", "report_v2" and so on. */
 const char *mldv2_msg_type_name(enum mldv2_msg_type type);
+/** "IS_IN", "TO_EX" and so on as in RFC 9777 section 6; NULL for a type that has no name. */
+const char *mldv2_record_type_name(enum mldv2_record_type type);
 
 #ifdef __cplusplus
 }

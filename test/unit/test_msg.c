@@ -630,6 +630,51 @@ TEST(golden_queries)
 	EXPECT_EQ(mldv2_query_build(&msg, packet, sizeof(packet)), -EINVAL);
 }
 
+/* Every field of a Query survives building and parsing, to any destination. */
+TEST(queries_are_read_back_field_by_field)
+{
+	struct prng prng = {11};
+
+	for (int turn = 0; turn < 20000; turn++) {
+		uint8_t packet[48 + 28 + 5 * 16], list[5 * 16];
+		bool v2 = prng_next(&prng) % 2, general = prng_next(&prng) % 2;
+		struct mldv2_msg msg = {.type = MLDV2_MSG_QUERY_V1, .src = addr("fe80::1")}, back;
+		enum mldv2_drop drop;
+
+		msg.max_resp_ms = prng_next(&prng) % 65536;
+		msg.group = general ? in6addr_any : groups[prng_next(&prng) % 2];
+		msg.dst = prng_next(&prng) % 2 ? addr("fe80::2") : addr("ff02::1");
+		if (v2) {
+			msg.type = MLDV2_MSG_QUERY_V2;
+			msg.max_resp_ms = mldv2_mrc_decode(prng_next(&prng));
+			msg.qqi_s = mldv2_qqic_decode(prng_next(&prng));
+			msg.qrv = prng_next(&prng) % 8;
+			msg.suppress = prng_next(&prng) % 2;
+			msg.n_sources = general ? 0 : prng_next(&prng) % 6;
+			for (size_t i = 0; i < sizeof(list); i++)
+				list[i] = i % 16 == 0 ? 0x20 : prng_next(&prng);
+			msg.body = msg.n_sources ? list : NULL;
+			msg.body_len = msg.n_sources * 16u;
+		}
+
+		int len = mldv2_query_build(&msg, packet, sizeof(packet));
+
+		REQUIRE(len > 0 && parse_exact(packet, len, &back, &drop) == 0);
+		EXPECT_EQ(back.type, msg.type);
+		EXPECT(memcmp(&back.src, &msg.src, 16) == 0);
+		EXPECT(memcmp(&back.dst, &msg.dst, 16) == 0);
+		EXPECT(memcmp(&back.group, &msg.group, 16) == 0);
+		EXPECT_EQ(back.max_resp_ms, msg.max_resp_ms);
+		EXPECT_EQ(back.qqi_s, msg.qqi_s);
+		EXPECT_EQ(back.qrv, msg.qrv);
+		EXPECT_EQ(back.suppress, msg.suppress);
+		EXPECT_EQ(back.n_sources, msg.n_sources);
+		EXPECT_EQ(back.body_len, msg.body_len);
+		if (back.body_len == msg.body_len && msg.body_len > 0)
+			EXPECT(memcmp(back.body, msg.body, msg.body_len) == 0);
+	}
+}
+
 TEST(builders_refuse_what_no_packet_can_hold)
 {
 	static uint8_t packet[1 << 17], list[65535 * 16];
@@ -740,4 +785,12 @@ TEST(names_are_there_for_every_value)
 	for (int i = MLDV2_MSG_QUERY_V1; i <= MLDV2_MSG_REPORT_V2; i++)
 		EXPECT(mldv2_msg_type_name(i) != NULL);
 	EXPECT_STR(mldv2_drop_name(MLDV2_DROP_NO_ROUTER_ALERT), "no_router_alert");
+	for (int i = 0; i < 256; i++) /* a peer's octet may stand there */
+		EXPECT((mldv2_record_type_name(i) != NULL) == (i >= 1 && i <= 6));
+	EXPECT_STR(mldv2_record_type_name(1), "IS_IN");
+	EXPECT_STR(mldv2_record_type_name(2), "IS_EX");
+	EXPECT_STR(mldv2_record_type_name(3), "TO_IN");
+	EXPECT_STR(mldv2_record_type_name(4), "TO_EX");
+	EXPECT_STR(mldv2_record_type_name(5), "ALLOW");
+	EXPECT_STR(mldv2_record_type_name(6), "BLOCK");
 }
