@@ -135,7 +135,8 @@ nd_parse(const uint8_t *frame, size_t len, struct nd_msg *ret_msg)
 	return parse_neighbour(icmp, icmp_len, ip[7], ret_msg);
 }
 
-/* Everything around an ICMPv6 message that stands in its place already. */
+/* Everything around an ICMPv6 message that stands in its place already. Of `to` a multicast
+ * destination has no need. */
 static size_t
 wrap(uint8_t *frame, const struct rte_ether_addr *mac, const struct rte_ether_addr *to,
 	const struct in6_addr *src, const struct in6_addr *dst, uint8_t hop_limit, size_t len)
@@ -172,7 +173,7 @@ nd_build_probe(uint8_t *frame, const struct rte_ether_addr *mac, const struct in
 	memset(icmp, 0, NEIGHBOUR_LEN);
 	icmp[0] = ND_NEIGHBOR_SOLICIT;
 	memcpy(&icmp[8], addr, 16);
-	return wrap(frame, mac, NULL, &nobody, &group, 255, NEIGHBOUR_LEN);
+	return wrap(frame, mac, mac, &nobody, &group, 255, NEIGHBOUR_LEN);
 }
 
 /* RFC 4861 section 7.2.4: to all nodes when nobody asked by name. */
