@@ -21,7 +21,7 @@
 #include <rte_hash_crc.h>
 #include <rte_malloc.h>
 
-#include "bench.h"
+#include "line.h"
 #include "msf_port.h"
 
 #define FRAME_LEN  74 /* 78 with the check sequence */
@@ -281,40 +281,57 @@ pass(struct bench *bench, const struct set *set, const struct traffic *traffic, 
 		die("the port and the bare table do not agree");
 }
 
+/* What the passes of a row measured. */
+struct figures {
+	double ours[PASSES], baseline[PASSES], ratio[PASSES];
+};
+
+static void
+print(const char *name, struct figures *figures, double target)
+{
+	struct row row = {
+		.bench = name,
+		.n = (uint64_t)RING * RINGS * PASSES,
+		.unit = "cycles",
+		.ours = {figures->ours, PASSES},
+		.baseline = {figures->baseline, PASSES},
+		.ratio = {figures->ratio, PASSES},
+		.target = target,
+	};
+
+	for (int i = 0; i < PASSES; i++)
+		figures->ratio[i] = figures->ours[i] / figures->baseline[i];
+	row_print(&row);
+}
+
 static void
 measure(struct bench *bench, const struct set *set, const struct traffic *traffic, double target)
 {
-	static double bare[PASSES], ours[PASSES], ratio[PASSES];
+	static struct figures figures;
 	char name[128];
 
 	for (int i = 0; i < WARM_UP; i++)
-		pass(bench, set, traffic, &bare[0], &ours[0]);
-	for (int i = 0; i < PASSES; i++) {
-		pass(bench, set, traffic, &bare[i], &ours[i]);
-		ratio[i] = ours[i] / bare[i];
-	}
+		pass(bench, set, traffic, &figures.baseline[0], &figures.ours[0]);
+	for (int i = 0; i < PASSES; i++)
+		pass(bench, set, traffic, &figures.baseline[i], &figures.ours[i]);
 	snprintf(name, sizeof(name), "rx %s%s, %u entries, %u a group, train %u, burst %u",
 		traffic->cold ? "cold " : "", mix_names[traffic->mix], set->entries, set->per_group,
 		traffic->train, traffic->burst);
-	bench_print(name, (uint64_t)RING * RINGS * PASSES, bench_median(ours, PASSES),
-		bench_median(bare, PASSES), bench_median(ratio, PASSES), target);
+	print(name, &figures, target);
 }
 
 /* All wanted, the large table against the small one, in turn. */
 static void
 measure_growth(struct bench *bench, const struct set *small, const struct set *large)
 {
-	static double of_small[PASSES], of_large[PASSES], ratio[PASSES];
-	const struct traffic traffic = {MIX_WANTED, 1, 32, false};
+	static const struct traffic traffic = {MIX_WANTED, 1, 32, false};
+	static struct figures figures;
 
 	for (int i = 0; i < PASSES; i++) {
-		run(bench, small, &traffic, true, &of_small[i]);
-		run(bench, large, &traffic, true, &of_large[i]);
-		ratio[i] = of_large[i] / of_small[i];
+		run(bench, small, &traffic, true, &figures.baseline[i]);
+		run(bench, large, &traffic, true, &figures.ours[i]);
 	}
-	bench_print("rx growth, wanted, 65536 against 16 entries", (uint64_t)RING * RINGS * PASSES,
-		bench_median(of_large, PASSES), bench_median(of_small, PASSES),
-		bench_median(ratio, PASSES), 1.3);
+	print("rx growth, wanted, 65536 against 16 entries", &figures, 1.3);
 }
 
 static void
