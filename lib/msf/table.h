@@ -53,6 +53,15 @@ table_key_equal(const void *a, const void *b)
 		       (table_key_word(a, 3) ^ table_key_word(b, 3))) == 0;
 }
 
+/* Is it (::, G) of (S, G)? */
+static inline bool
+table_key_equal_any(const void *any, const void *key)
+{
+	return (table_key_word(any, 0) | table_key_word(any, 1) |
+		       (table_key_word(any, 2) ^ table_key_word(key, 2)) |
+		       (table_key_word(any, 3) ^ table_key_word(key, 3))) == 0;
+}
+
 /* The halves of a 64-bit word change places. */
 static inline uint64_t
 table_turn(uint64_t word)

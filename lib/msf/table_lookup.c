@@ -57,60 +57,77 @@ batch_add(struct batch *batch, const void *key, hash_sig_t signature, uint32_t o
 	batch->n += really;
 }
 
+/*
+ * What is asked for. Inlined for each use: keys of a burst as they are, of NULL, or some of them;
+ * (S, G), or `any`, which is (::, G).
+ */
+struct question {
+	const void **keys; /* (S, G) in either case */
+	const hash_sig_t *signatures;
+	const uint8_t *of; /* hits; NULL: in order */
+	uint32_t n;
+	bool any;
+};
+
 /* Keys, as bits, that share a cell with another: ask the hash. */
 static void
-search_hash(const struct table *table, const struct flow *flows, const void **keys,
-	const hash_sig_t *signatures, uint32_t shared, struct hit *hits)
+search_hash(const struct table *table, const struct flow *flows, struct question ask,
+	uint32_t shared, struct hit *hits)
 {
-	struct batch batch;
+	struct table_key copies[TABLE_BURST_MAX];
+	const void *keys[TABLE_BURST_MAX];
+	hash_sig_t signatures[TABLE_BURST_MAX];
 	int32_t slots[TABLE_BURST_MAX];
+	uint32_t n = 0;
 
-	batch.n = 0;
-	for (; shared != 0; shared &= shared - 1) {
-		uint32_t i = __builtin_ctz(shared);
+	for (uint32_t bits = shared; bits != 0; bits &= bits - 1) {
+		uint32_t i = __builtin_ctz(bits);
 
-		batch_add(&batch, keys[i], signatures[i], i, true);
+		memcpy(&copies[n], ask.keys[i], sizeof(copies[n]));
+		if (ask.any)
+			copies[n].source = in6addr_any;
+		keys[n] = &copies[n];
+		signatures[n++] = ask.signatures[i];
 	}
-	rte_hash_lookup_with_hash_bulk(table->hash, batch.keys, batch.signatures, batch.n, slots);
-	for (uint32_t i = 0; i < batch.n; i++)
-		hits[batch.of[i]] = hit_at(flows, slots[i] < 0 ? 0 : slots[i] + 1);
+	rte_hash_lookup_with_hash_bulk(table->hash, keys, signatures, n, slots);
+	for (uint32_t i = 0; i < n; i++, shared &= shared - 1) {
+		uint32_t at = __builtin_ctz(shared);
+
+		hits[ask.of != NULL ? ask.of[at] : at] =
+			hit_at(flows, slots[i] < 0 ? 0 : slots[i] + 1);
+	}
+}
+
+static inline bool
+is_for(const struct flow *flow, const void *key, bool any)
+{
+	return any ? table_key_equal_any(&flow->key, key) : table_key_equal(&flow->key, key);
 }
 
 static inline void
 search(const struct table *table, const struct level *level, const struct flow *flows,
-	const void **keys, const hash_sig_t *signatures, uint32_t n, struct hit *hits)
+	struct question ask, struct hit *hits)
 {
 	uint32_t candidates[TABLE_BURST_MAX];
 	uint32_t shared = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		rte_prefetch0(&level->cells[signatures[i] & level->mask]);
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t cell = cell_at(level, signatures[i]);
+	for (uint32_t i = 0; i < ask.n; i++)
+		rte_prefetch0(&level->cells[ask.signatures[i] & level->mask]);
+	for (uint32_t i = 0; i < ask.n; i++) {
+		uint32_t cell = cell_at(level, ask.signatures[i]);
 
-		candidates[i] = candidate(cell, signatures[i]);
+		candidates[i] = candidate(cell, ask.signatures[i]);
 		shared |= cell >> 31 << i;
 		rte_prefetch0(&flows[candidates[i]]);
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t found = table_key_equal(&flows[candidates[i]].key, keys[i]);
+	for (uint32_t i = 0; i < ask.n; i++) {
+		uint32_t found = is_for(&flows[candidates[i]], ask.keys[i], ask.any);
 
 		shared &= ~(found << i);
-		hits[i] = hit_at(flows, found ? candidates[i] : 0);
+		hits[ask.of != NULL ? ask.of[i] : i] = hit_at(flows, found ? candidates[i] : 0);
 	}
 	if (unlikely(shared != 0))
-		search_hash(table, flows, keys, signatures, shared, hits);
-}
-
-static void
-search_batch(const struct table *table, const struct level *level, const struct flow *flows,
-	struct batch *batch, struct hit *hits)
-{
-	struct hit found[TABLE_BURST_MAX];
-
-	search(table, level, flows, batch->keys, batch->signatures, batch->n, found);
-	for (uint32_t i = 0; i < batch->n; i++)
-		hits[batch->of[i]] = found[i];
+		search_hash(table, flows, ask, shared, hits);
 }
 
 /* The keys' own entries, where many have none: no hit for them. */
@@ -125,15 +142,15 @@ search_doubtful(const struct table *table, const struct level *level, const stru
 		hits[i] = (struct hit){MSF_VERDICT_UNKNOWN, 0};
 		batch_add(&batch, keys[i], signatures[i], i, may_be_present(level, signatures[i]));
 	}
-	search_batch(table, level, flows, &batch, hits);
+	search(table, level, flows,
+		(struct question){batch.keys, batch.signatures, batch.of, batch.n, false}, hits);
 }
 
-/* Packets without an entry of their own: ask for their group's. */
+/* Packets, as bits, without an entry of their own: ask for their group's. */
 static void
 search_any(const struct table *table, const struct level *level, const struct flow *flows,
 	const void **keys, uint32_t missed, struct hit *hits)
 {
-	struct table_key any[TABLE_BURST_MAX];
 	struct batch batch;
 
 	batch.n = 0;
@@ -141,11 +158,10 @@ search_any(const struct table *table, const struct level *level, const struct fl
 		uint32_t i = __builtin_ctz(missed);
 		hash_sig_t signature = table_signature_any(keys[i]);
 
-		memset(&any[i].source, 0, sizeof(any[i].source));
-		memcpy(&any[i].group, (const uint8_t *)keys[i] + 16, sizeof(any[i].group));
-		batch_add(&batch, &any[i], signature, i, may_be_present(level, signature));
+		batch_add(&batch, keys[i], signature, i, may_be_present(level, signature));
 	}
-	search_batch(table, level, flows, &batch, hits);
+	search(table, level, flows,
+		(struct question){batch.keys, batch.signatures, batch.of, batch.n, true}, hits);
 }
 
 /*
@@ -173,7 +189,8 @@ table_lookup(const struct table *table, uint16_t worker, const void **keys,
 		if (*doubt)
 			search_doubtful(table, level, flows, keys, signatures, n, hits);
 		else
-			search(table, level, flows, keys, signatures, n, hits);
+			search(table, level, flows,
+				(struct question){keys, signatures, NULL, n, false}, hits);
 		for (uint32_t i = 0; i < n; i++)
 			missed |= (uint32_t)(hits[i].flow == 0) << i;
 		*doubt = missed != 0;

@@ -205,6 +205,23 @@ table_share(struct set *set)
 	return octets_a_pair(before, after) - once;
 }
 
+/* A sanitizer's allocator has no mallinfo2(). */
+static void
+print_memory(double share, struct memory before, struct memory reporting, struct memory after)
+{
+	double taken = octets_a_pair(before, after);
+
+	print_octets("memory of a pair: its share in the table", share, 0);
+	if (after.heap == before.heap) {
+		row_print_left_out("memory of a pair: both", "mallinfo2() does not see the heap");
+		return;
+	}
+	print_octets("memory of a pair: taken by the join", taken, 0);
+	print_octets("memory of a pair: taken by the join, while it is reported",
+		octets_a_pair(before, reporting), 0);
+	print_octets("memory of a pair: both", share + taken, 192);
+}
+
 /* Of the join, while all its Reports are to be sent, and when they have been. */
 static void
 measure_memory(struct set *set, double share)
@@ -217,11 +234,7 @@ measure_memory(struct set *set, double share)
 	reporting = memory_now();
 	set_settle(set);
 	after = memory_now();
-	print_octets("memory of a pair: its share in the table", share, 0);
-	print_octets("memory of a pair: taken by the join", octets_a_pair(before, after), 0);
-	print_octets("memory of a pair: taken by the join, while it is reported",
-		octets_a_pair(before, reporting), 0);
-	print_octets("memory of a pair: both", share + octets_a_pair(before, after), 192);
+	print_memory(share, before, reporting, after);
 	free(requests);
 	leave_all(set);
 }
