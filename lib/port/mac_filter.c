@@ -107,10 +107,12 @@ mac_filter_leave(struct mac_filter *filter, const struct in6_addr *group)
 }
 
 bool
-mac_filter_take(struct mac_filter *filter, bool due, struct mac_nic_wish *ret_wish)
+mac_filter_take(struct mac_filter *filter, bool due, uint32_t most, struct mac_nic_wish *ret_wish)
 {
 	struct rte_ether_addr *addrs;
 
+	if (filter->n > most && filter->uncounted == 0)
+		filter->changed = false;
 	if (!filter->changed && !filter->again && !due)
 		return false;
 	addrs = malloc((filter->n + 1) * sizeof(*addrs));

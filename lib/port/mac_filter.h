@@ -36,7 +36,9 @@ void mac_filter_join(struct mac_filter *filter, const struct in6_addr *group);
 void mac_filter_leave(struct mac_filter *filter, const struct in6_addr *group);
 
 /* What the NIC is to be told, to be read without the lock; free its addrs. false: nothing has
- * changed and it is not `due`, or no memory (then it is tried again). */
-bool mac_filter_take(struct mac_filter *filter, bool due, struct mac_nic_wish *ret_wish);
+ * changed, or more than `most` addresses are wanted still, and it is not `due`; or no memory
+ * (then it is tried again). */
+bool mac_filter_take(
+	struct mac_filter *filter, bool due, uint32_t most, struct mac_nic_wish *ret_wish);
 
 #endif

@@ -320,6 +320,12 @@ is_open(const struct mac_nic *nic)
 		nic->status.state == MAC_FILTER_PROMISCUOUS;
 }
 
+uint32_t
+mac_nic_most(const struct mac_nic *nic)
+{
+	return is_open(nic) ? nic->limit : UINT32_MAX;
+}
+
 void
 mac_nic_tell(struct mac_nic *nic, const struct mac_nic_wish *wish, uint64_t now_ms)
 {
@@ -337,7 +343,7 @@ mac_nic_tell(struct mac_nic *nic, const struct mac_nic_wish *wish, uint64_t now_
 		forget_refusals(nic);
 		return;
 	}
-	if (is_open(nic) && wish->n > nic->limit && !mac_nic_is_due(nic, now_ms))
+	if (wish->n > mac_nic_most(nic) && !mac_nic_is_due(nic, now_ms))
 		return;
 	ret = tell_exactly(nic, wish);
 	if (ret == 0) {

@@ -74,6 +74,8 @@ void mac_nic_fini(struct mac_nic *nic);
 void mac_nic_tell(struct mac_nic *nic, const struct mac_nic_wish *wish, uint64_t now_ms);
 /* After a refusal that may have been a passing one: time to tell it once more? */
 bool mac_nic_is_due(const struct mac_nic *nic, uint64_t now_ms);
+/* More addresses than these are of no interest now: the NIC is open and has refused as many. */
+uint32_t mac_nic_most(const struct mac_nic *nic);
 
 const char *mac_filter_state_name(enum mac_filter_state state);
 const char *mac_method_name(enum mac_method method);

@@ -63,11 +63,12 @@ tell_nic(struct msf_port *port, uint64_t now_ms)
 	const struct mac_nic_status *status = &port->nic.status;
 	enum mac_filter_state before = status->state;
 	bool due = mac_nic_is_due(&port->nic, now_ms);
+	uint32_t most = mac_nic_most(&port->nic);
 	struct mac_nic_wish wish;
 
 	pthread_mutex_lock(&port->msf->lock);
 
-	bool taken = mac_filter_take(&port->macs, due, &wish);
+	bool taken = mac_filter_take(&port->macs, due, most, &wish);
 
 	pthread_mutex_unlock(&port->msf->lock);
 	if (!taken)
