@@ -229,6 +229,25 @@ table_count_group(
 	return 0;
 }
 
+uint32_t
+table_group_size(const struct table *table, const struct in6_addr *addr)
+{
+	const struct table_group *group = table_group_find(table, addr);
+
+	return group != NULL ? group->n + (group->any_slot >= 0) : 0;
+}
+
+void
+table_group_entry(const struct table *table, const struct in6_addr *addr, uint32_t i,
+	struct in6_addr *ret_source, struct flow_count *ret_count)
+{
+	const struct table_group *group = table_group_find(table, addr);
+	bool own = i < group->n;
+
+	*ret_source = own ? group->sources[i] : in6addr_any;
+	*ret_count = slot_count(table, own ? group->slots[i] : group->any_slot);
+}
+
 int
 table_count_flow(
 	const struct table *table, const struct table_key *key, struct flow_count *ret_count)

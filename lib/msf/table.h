@@ -162,6 +162,10 @@ struct flow *table_flows(struct table *table, uint16_t worker);
 /* Writer: sum over all workers; a group's includes sources that it no longer names. */
 int table_count_group(
 	const struct table *table, const struct in6_addr *group, struct flow_count *ret_count);
+/* Entries of a group: its sources, ascending, and the last (::, group); 0 if it has none. */
+uint32_t table_group_size(const struct table *table, const struct in6_addr *group);
+void table_group_entry(const struct table *table, const struct in6_addr *group, uint32_t i,
+	struct in6_addr *ret_source, struct flow_count *ret_count);
 int table_count_flow(
 	const struct table *table, const struct table_key *key, struct flow_count *ret_count);
 

@@ -48,6 +48,12 @@ void add_address(struct rte_tel_data *strings, const struct in6_addr *addr);
 struct page page_of(uint32_t total, uint32_t offset, uint32_t size);
 void put_page(struct rte_tel_data *dict, const struct page *page);
 
+/* The groups of an interface, ascending; malloc'ed, NULL without memory. With the lock. */
+struct msf_group **sorted_groups(const struct msf_interface *interface);
+
+/* telemetry_flow.c */
+int flow_list(struct call *call);
+
 /* A command: runs with the context's lock not held. */
 struct command {
 	const char *name;

@@ -173,8 +173,7 @@ compare_groups(const void *a, const void *b)
 	return mldv2_addr_cmp(&(*x)->addr, &(*y)->addr);
 }
 
-/* The groups of an interface, ascending; malloc'ed, NULL without memory or groups. */
-static struct msf_group **
+struct msf_group **
 sorted_groups(const struct msf_interface *interface)
 {
 	struct msf_group **groups = malloc((interface->n_groups + 1) * sizeof(struct msf_group *));

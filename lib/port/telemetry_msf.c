@@ -340,6 +340,8 @@ get_filter(struct call *call)
 
 const struct command msf_commands[] = {
 	{"/msf/stats", filter_stats, "Packets by fate. Parameters: port", false},
+	{"/msf/flow/list", flow_list,
+		"Packets of each (source, group) in the table. Parameters: port[,offset]", false},
 	{"/msf/socket/open", socket_open, "Open a socket. Parameters: name", true},
 	{"/msf/socket/close", socket_close, "Close a socket, leaving its groups. Parameters: name",
 		true},

@@ -58,6 +58,23 @@ def test_wanted_and_unwanted_source(bench):
     assert sock.info()["packets"] == COUNT
 
 
+def test_flows_are_counted(bench):
+    """By source and group; what nobody wants stands in the group's own row."""
+    ssm, any_source = bench.group(ssm=True), bench.group()
+    sock = bench.socket()
+    sock.join_source(ssm, WANTED)
+    sock.exclude(any_source, UNWANTED)
+    send_paced(bench, [wire.udp(WANTED, ssm)] * 5 + [wire.udp(UNWANTED, ssm)] * 7 +
+               [wire.udp(s, any_source) for s in (WANTED, THIRD)] * 3 +
+               [wire.udp(UNWANTED, any_source)] * 2)
+    flows = {(f["source"], f["group"]): (f["packets"], f["dropped"])
+             for f in bench.host.telemetry.pages("flows", "/msf/flow/list", 0)}
+    assert flows[WANTED, ssm] == (5, 0)
+    assert flows["::", ssm] == (0, 7)
+    assert flows[UNWANTED, any_source] == (0, 2)
+    assert flows["::", any_source] == (6, 0)
+
+
 def test_exclude(bench):
     group = bench.group()
     sock = bench.socket()

@@ -15,7 +15,7 @@ PAGED = {"total", "offset", "count", "next", "truncated"}
 REPLY_MAX = 16384
 
 READ = ["/mldv2/port/list", "/mldv2/port/info", "/mldv2/port/stats", "/mldv2/querier/info",
-        "/mldv2/group/list", "/mldv2/group/info", "/msf/stats", "/msf/socket/list",
+        "/mldv2/group/list", "/mldv2/group/info", "/msf/stats", "/msf/flow/list", "/msf/socket/list",
         "/msf/socket/info", "/msf/get"]
 CHANGE = ["/mldv2/reload", "/msf/socket/open", "/msf/socket/close", "/msf/join", "/msf/leave",
           "/msf/join_source", "/msf/leave_source", "/msf/block_source", "/msf/unblock_source",
@@ -201,6 +201,29 @@ def test_sources_page(bench):
         assert (past["count"], past["sources"], past["truncated"]) == (0, [], 0)
     shown = sock.info()["memberships"]["0"]
     assert (shown["sources_total"], shown["sources"]) == (600, ascending[:64])
+
+
+def test_flows_page(bench):
+    """Each source and group once over all pages, ascending, each reply below 16 KiB."""
+    sock, host = bench.socket(), bench.host
+    groups = bench.groups(14)
+    wanted = wire.sources(15, prefix="2001:db8:1111:2222:3333:4444:5555:")
+    for group in groups:
+        host.cmd("/msf/set", sock.name, 0, group, "include", *wanted)
+    flows = host.telemetry.pages("flows", "/msf/flow/list", 0)
+    for flow in flows:
+        assert_shape(flow, {"source": str, "group": str, "packets": int, "bytes": int,
+                            "dropped": int})
+    for group in groups:
+        assert [f["source"] for f in flows if f["group"] == group] == (
+            sorted(wanted, key=wire.octets) + ["::"])
+    first = host.cmd("/msf/flow/list", 0)
+    assert first == {**first, "port": 0, "total": len(flows), "offset": 0, "truncated": 1}
+    assert first["count"] == first["next"] == len(first["flows"]) > 10
+    for offset in range(0, len(flows), first["count"]):
+        assert len(raw(host, f"/msf/flow/list,0,{offset}")) < REPLY_MAX
+    past = host.cmd("/msf/flow/list", 0, 10 ** 6)
+    assert (past["count"], past["flows"], past["truncated"]) == (0, {}, 0)
 
 
 def test_groups_and_memberships_page(bench):
