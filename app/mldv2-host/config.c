@@ -53,6 +53,7 @@ static const struct key port_keys[] = {
 static const struct key own_keys[] = {
 	{"enabled", KEY_BOOL, PORT(enabled), 0, 1},
 	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0},
+	{"queues", KEY_U32, PORT(queues), 1, 16},
 	{0},
 };
 
@@ -75,6 +76,7 @@ config_init(struct config *config)
 					  .duplicate_address_detection = true,
 					  .neighbour_advertisements = true,
 					  .echo = true,
+					  .queues = 1,
 				  }};
 	msf_conf_init(&config->msf);
 	mldv2_host_conf_init(&config->defaults.host);
@@ -225,16 +227,20 @@ static int
 read_port(struct reader *reader, const char *name)
 {
 	struct config *config = reader->config;
+	struct port_section *port;
 
 	if (reader->entry->key[0] == '\0') {
 		if (config->n_ports == CONFIG_PORTS_MAX)
 			return complain(reader, "too many ports", NULL);
-		snprintf(config->ports[config->n_ports].name, sizeof(config->ports[0].name), "%s",
-			name);
-		config->ports[config->n_ports].line = reader->entry->line;
-		config->ports[config->n_ports++].settings = config->defaults;
+		port = &config->ports[config->n_ports++];
+		snprintf(port->name, sizeof(port->name), "%s", name);
+		port->line = reader->entry->line;
+		port->settings = config->defaults;
 		return 0;
 	}
+	port = &config->ports[config->n_ports - 1];
+	if (strcmp(reader->entry->key, "queues") == 0)
+		port->queues_line = reader->entry->line;
 
 	const struct key *key = find_key(port_keys, reader->entry->key);
 
@@ -242,7 +248,7 @@ read_port(struct reader *reader, const char *name)
 		key = find_key(own_keys, reader->entry->key);
 	if (key == NULL)
 		return complain(reader, "no such key in [port N]", NULL);
-	return set(reader, key, &config->ports[config->n_ports - 1].settings);
+	return set(reader, key, &port->settings);
 }
 
 static int
@@ -322,8 +328,8 @@ config_read(struct config *config, const char *file, char *error, size_t size)
 	return ret;
 }
 
-const struct port_settings *
-config_port(const struct config *config, uint16_t port_id, const char *device)
+const struct port_section *
+config_section(const struct config *config, uint16_t port_id, const char *device)
 {
 	char id[8];
 
@@ -331,6 +337,14 @@ config_port(const struct config *config, uint16_t port_id, const char *device)
 	for (unsigned int i = 0; i < config->n_ports; i++)
 		if (strcmp(config->ports[i].name, id) == 0 ||
 			strcmp(config->ports[i].name, device) == 0)
-			return &config->ports[i].settings;
-	return &config->defaults;
+			return &config->ports[i];
+	return NULL;
+}
+
+const struct port_settings *
+config_port(const struct config *config, uint16_t port_id, const char *device)
+{
+	const struct port_section *section = config_section(config, port_id, device);
+
+	return section != NULL ? &section->settings : &config->defaults;
 }

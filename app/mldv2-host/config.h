@@ -18,17 +18,21 @@ struct port_settings {
 	uint32_t table_entries;
 	bool solicited_node, duplicate_address_detection, neighbour_advertisements, echo;
 	struct in6_addr link_local; /* ::: from the MAC address */
+	uint32_t queues;	    /* rx */
 	struct mldv2_host_conf host;
+};
+
+/* A [port N], with the lines of what can only be judged when devices are there. */
+struct port_section {
+	char name[64]; /* port id or device name */
+	unsigned int line, queues_line;
+	struct port_settings settings;
 };
 
 struct config {
 	struct msf_conf msf;
 	struct port_settings defaults;
-	struct {
-		char name[64]; /* port id or device name */
-		unsigned int line;
-		struct port_settings settings;
-	} ports[CONFIG_PORTS_MAX];
+	struct port_section ports[CONFIG_PORTS_MAX];
 	unsigned int n_ports;
 	struct {
 		char name[MSF_NAME_MAX + 1];
@@ -43,7 +47,11 @@ void config_init(struct config *config);
 /* Read a file on top of the defaults. 0, or -1 with a message: file, line, key. */
 int config_read(struct config *config, const char *file, char *error, size_t size);
 
-/* The settings of a port by its id or device name. */
+/* The section of a port by its id or device name, NULL for none. */
+const struct port_section *config_section(
+	const struct config *config, uint16_t port_id, const char *device);
+
+/* The settings of a port, from its section or the defaults. */
 const struct port_settings *config_port(
 	const struct config *config, uint16_t port_id, const char *device);
 

@@ -11,12 +11,23 @@
 #define DESCRIPTORS    1024
 /* net_pcap loads a whole capture before it plays it: more than two rings must be there. */
 #define MBUFS_PER_PORT 8192
+/* Caches, and what is on its way. */
+#define MBUFS_SHARED   8191
+
+/* Packets of a flow stay in order: they come on one queue. */
+#define RSS_IPV6                                                                   \
+	(RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_UDP | \
+		RTE_ETH_RSS_NONFRAG_IPV6_OTHER)
 
 struct rte_mempool *
-ethdev_pool_create(unsigned int n_ports)
+ethdev_pool_create(const struct ethdev_queues *queues, unsigned int n_ports, unsigned int more)
 {
-	return rte_pktmbuf_pool_create("mldv2_host", MBUFS_PER_PORT * n_ports + 8191, 256, 0,
-		RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
+	unsigned int n = MBUFS_SHARED + more;
+
+	for (unsigned int i = 0; i < n_ports; i++)
+		n += MBUFS_PER_PORT + (queues[i].rx + queues[i].tx - 2) * DESCRIPTORS;
+	return rte_pktmbuf_pool_create(
+		"mldv2_host", n, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, rte_socket_id());
 }
 
 static int
@@ -26,29 +37,69 @@ complain(uint16_t port_id, const char *what, int error)
 	return error;
 }
 
+int
+ethdev_queues_max(uint16_t port_id, struct ethdev_queues *ret_max)
+{
+	struct rte_eth_dev_info info;
+	int ret = rte_eth_dev_info_get(port_id, &info);
+
+	if (ret == 0)
+		*ret_max = (struct ethdev_queues){info.max_rx_queues, info.max_tx_queues};
+	return ret;
+}
+
+bool
+ethdev_pairs_queues(uint16_t port_id)
+{
+	static const char *const drivers[] = {"net_tap", "net_virtio"};
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port_id, &info) < 0 || info.driver_name == NULL)
+		return false;
+	for (size_t i = 0; i < RTE_DIM(drivers); i++)
+		if (strncmp(info.driver_name, drivers[i], strlen(drivers[i])) == 0)
+			return true;
+	return false;
+}
+
 static int
-setup_queues(uint16_t port_id, struct rte_mempool *pool)
+configure(uint16_t port_id, struct ethdev_queues queues)
+{
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	int ret = rte_eth_dev_info_get(port_id, &info);
+
+	if (ret < 0)
+		return ret;
+	if (queues.rx > 1 && (info.flow_type_rss_offloads & RSS_IPV6) != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & RSS_IPV6;
+	}
+	return rte_eth_dev_configure(port_id, queues.rx, queues.tx, &conf);
+}
+
+static int
+setup_queues(uint16_t port_id, struct ethdev_queues queues, struct rte_mempool *pool)
 {
 	uint16_t rx = DESCRIPTORS, tx = DESCRIPTORS;
 	int socket_id = rte_eth_dev_socket_id(port_id);
 	int ret = rte_eth_dev_adjust_nb_rx_tx_desc(port_id, &rx, &tx);
 
-	if (ret == 0)
-		ret = rte_eth_rx_queue_setup(port_id, 0, rx, socket_id, NULL, pool);
-	if (ret == 0)
-		ret = rte_eth_tx_queue_setup(port_id, 0, tx, socket_id, NULL);
+	for (uint16_t i = 0; i < queues.rx && ret == 0; i++)
+		ret = rte_eth_rx_queue_setup(port_id, i, rx, socket_id, NULL, pool);
+	for (uint16_t i = 0; i < queues.tx && ret == 0; i++)
+		ret = rte_eth_tx_queue_setup(port_id, i, tx, socket_id, NULL);
 	return ret;
 }
 
 int
-ethdev_start(uint16_t port_id, struct rte_mempool *pool)
+ethdev_start(uint16_t port_id, struct ethdev_queues queues, struct rte_mempool *pool)
 {
-	const struct rte_eth_conf conf = {0};
-	int ret = rte_eth_dev_configure(port_id, 1, 1, &conf);
+	int ret = configure(port_id, queues);
 
 	if (ret < 0)
 		return complain(port_id, "cannot be configured", ret);
-	ret = setup_queues(port_id, pool);
+	ret = setup_queues(port_id, queues, pool);
 	if (ret < 0)
 		return complain(port_id, "queues cannot be set up", ret);
 	ret = rte_eth_dev_start(port_id);

@@ -8,10 +8,25 @@
 
 #include "config.h"
 
-struct rte_mempool *ethdev_pool_create(unsigned int n_ports);
+/* Queues of a port. */
+struct ethdev_queues {
+	uint16_t rx, tx;
+};
 
-/* One rx queue, one tx queue, started. 0, or a negative errno and a message is out. */
-int ethdev_start(uint16_t port_id, struct rte_mempool *pool);
+/* Buffers for ports with these queues, and `more` that lie elsewhere. */
+struct rte_mempool *ethdev_pool_create(
+	const struct ethdev_queues *queues, unsigned int n_ports, unsigned int more);
+
+/* The most that the device has. 0 or a negative errno. */
+int ethdev_queues_max(uint16_t port_id, struct ethdev_queues *ret_max);
+
+/* net_tap wants as many rx as tx queues; virtio fills an rx queue for each tx queue. All of
+ * them must be polled. */
+bool ethdev_pairs_queues(uint16_t port_id);
+
+/* Queues set up, with several of them by source and group, and started. 0, or a negative errno
+ * and a message is out. */
+int ethdev_start(uint16_t port_id, struct ethdev_queues queues, struct rte_mempool *pool);
 void ethdev_stop(uint16_t port_id);
 void ethdev_close(uint16_t port_id);
 

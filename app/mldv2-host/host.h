@@ -8,13 +8,19 @@
 
 #include "args.h"
 #include "config.h"
+#include "ethdev.h"
 #include "memberships.h"
 #include "msf_port.h"
 #include "worker.h"
 
+/* Exit status for what the operator wrote wrongly. */
+#define EXIT_USAGE 2
+
 struct host_port {
 	uint16_t port_id;
 	char device[RTE_ETH_NAME_MAX_LEN];
+	const struct port_settings *settings;
+	struct ethdev_queues queues;
 	bool started;
 	struct msf_port *port; /* NULL until it is under MLD */
 };

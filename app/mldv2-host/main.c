@@ -12,11 +12,9 @@
 #include <rte_malloc.h>
 
 #include "control.h"
-#include "ethdev.h"
 #include "host.h"
+#include "ports.h"
 #include "reload.h"
-
-#define EXIT_USAGE 2
 
 static int
 fail(int status, const char *message)
@@ -55,79 +53,16 @@ resolve(struct host *host)
 	return 0;
 }
 
-/* The ports that shall run, and that nobody named another; still nothing is touched. */
-static int
-find_ports(struct host *host)
-{
-	char error[512];
-	uint16_t id;
-
-	for (unsigned int i = 0; i < host->config.n_ports; i++) {
-		if (ethdev_find(host->config.ports[i].name) < 0) {
-			snprintf(error, sizeof(error), "%s:%u: port %s: there is no such port",
-				host->args.config, host->config.ports[i].line,
-				host->config.ports[i].name);
-			return fail(EXIT_USAGE, error);
-		}
-	}
-	RTE_ETH_FOREACH_DEV(id) {
-		struct host_port *port = &host->ports[host->n_ports];
-
-		port->port_id = id;
-		rte_eth_dev_get_name_by_port(id, port->device);
-		if (config_port(&host->config, id, port->device)->enabled)
-			host->n_ports++;
-	}
-	if (host->n_ports == 0)
-		return fail(EXIT_FAILURE,
-			"no port: bind a NIC to a DPDK driver or give --vdev, see --help");
-	return resolve(host);
-}
-
 static int
 create_shared(struct host *host)
 {
 	size_t size = rte_rcu_qsbr_get_memsize(RTE_MAX_LCORE);
 
 	host->qsbr = rte_zmalloc(NULL, size, RTE_CACHE_LINE_SIZE);
-	host->pool = ethdev_pool_create(host->n_ports);
+	host->pool = ports_pool_create(host);
 	if (host->qsbr == NULL || rte_rcu_qsbr_init(host->qsbr, RTE_MAX_LCORE) != 0 ||
 		host->pool == NULL || msf_create(&host->msf, &host->config.msf) < 0)
 		return fail(EXIT_FAILURE, "not enough memory: give EAL more (-m)");
-	return 0;
-}
-
-static int
-start_port(struct host *host, struct host_port *port)
-{
-	const struct port_settings *settings =
-		config_port(&host->config, port->port_id, port->device);
-	struct msf_port_conf conf;
-	int ret = ethdev_start(port->port_id, host->pool);
-
-	if (ret < 0)
-		return EXIT_FAILURE;
-	port->started = true;
-	msf_port_conf_init(&conf);
-	conf.port_id = port->port_id;
-	conf.entries = settings->table_entries;
-	conf.pool = host->pool;
-	conf.qsbr = host->qsbr;
-	conf.link_local = settings->link_local;
-	conf.wake_fd = host->wake_fd;
-	conf.host = settings->host;
-	conf.solicited_node = settings->solicited_node;
-	conf.duplicate_address_detection = settings->duplicate_address_detection;
-	conf.neighbour_advertisements = settings->neighbour_advertisements;
-	conf.echo = settings->echo;
-	conf.host.ssm_range = host->config.msf.ssm_range;
-	conf.host.ssm_exclude = host->config.msf.ssm_exclude;
-	ret = msf_port_create(&port->port, host->msf, &conf);
-	if (ret < 0) {
-		fprintf(stderr, "mldv2-host: port %u: %s%s\n", port->port_id, strerror(-ret),
-			ret == -ENOMEM ? ": give EAL more memory (-m)" : "");
-		return EXIT_FAILURE;
-	}
 	return 0;
 }
 
@@ -144,35 +79,14 @@ open_sockets(struct host *host)
 	return 0;
 }
 
-/* Ports go round the workers; with one core the main core is the worker. */
-static void
-assign_workers(struct host *host)
-{
-	unsigned int lcore;
-
-	RTE_LCORE_FOREACH_WORKER(lcore)
-		if (host->n_workers < host->n_ports)
-			host->workers[host->n_workers++].lcore = lcore;
-	if (host->n_workers == 0)
-		host->workers[host->n_workers++].lcore = rte_get_main_lcore();
-	for (unsigned int i = 0; i < host->n_workers; i++) {
-		host->workers[i].qsbr = host->qsbr;
-		host->workers[i].stop = &host->stop_workers;
-	}
-	for (unsigned int i = 0; i < host->n_ports; i++) {
-		struct worker *worker = &host->workers[i % host->n_workers];
-
-		worker->queues[worker->n_queues].port_id = host->ports[i].port_id;
-		worker->queues[worker->n_queues++].port = host->ports[i].port;
-	}
-}
-
 static void
 launch_workers(struct host *host)
 {
 	for (unsigned int i = 0; i < host->n_workers; i++) {
 		struct worker *worker = &host->workers[i];
 
+		worker->qsbr = host->qsbr;
+		worker->stop = &host->stop_workers;
 		if (worker->lcore == rte_get_main_lcore())
 			worker_register(worker);
 		else
@@ -201,14 +115,16 @@ announce(const struct host *host)
 static int
 start(struct host *host)
 {
-	int ret = find_ports(host);
+	int ret = ports_find(host);
 
+	if (ret == 0)
+		ret = resolve(host);
 	if (ret == 0)
 		ret = create_shared(host);
 	if (ret == 0 && control_init(host) < 0)
 		ret = fail(EXIT_FAILURE, "no event descriptor can be had");
-	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++)
-		ret = start_port(host, &host->ports[i]);
+	if (ret == 0)
+		ret = ports_start(host);
 	if (ret == 0)
 		ret = resolve(host);
 	if (ret == 0)
@@ -226,13 +142,7 @@ finish(struct host *host)
 	reload_unregister();
 	msf_telemetry_stop();
 	msf_free(host->msf);
-	for (unsigned int i = 0; i < host->n_ports; i++) {
-		if (host->ports[i].started)
-			ethdev_stop(host->ports[i].port_id);
-		msf_port_free(host->ports[i].port);
-		if (host->ports[i].started)
-			ethdev_close(host->ports[i].port_id);
-	}
+	ports_stop(host);
 	rte_mempool_free(host->pool);
 	rte_free(host->qsbr);
 	memberships_fini(&host->memberships);
@@ -263,7 +173,7 @@ main(int argc, char **argv)
 			"EAL did not start, it says why above");
 	ret = start(&host);
 	if (ret == 0) {
-		assign_workers(&host);
+		ports_assign(&host);
 		launch_workers(&host);
 		announce(&host);
 		control_run(&host);

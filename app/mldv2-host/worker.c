@@ -22,14 +22,15 @@ worker_turn(struct worker *worker)
 	bool busy = false;
 
 	for (unsigned int i = 0; i < worker->n_queues; i++) {
+		const struct worker_queue *queue = &worker->queues[i];
 		struct rte_mbuf *packets[BURST];
 		struct msf_verdict verdicts[BURST];
-		uint16_t n = rte_eth_rx_burst(worker->queues[i].port_id, 0, packets, BURST);
+		uint16_t n = rte_eth_rx_burst(queue->port_id, queue->queue, packets, BURST);
 
 		if (n == 0)
 			continue;
 		busy = true;
-		n = msf_port_rx(worker->queues[i].port, 0, packets, n, verdicts);
+		n = msf_port_rx(queue->port, queue->queue, packets, n, verdicts);
 		if (n > 0)
 			deliver(packets, n);
 	}

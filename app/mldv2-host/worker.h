@@ -11,15 +11,18 @@
 
 #include "msf_port.h"
 
-#define WORKER_QUEUES_MAX 64
+/* With one worker it polls all. */
+#define WORKER_QUEUES_MAX (RTE_MAX_ETHPORTS * 16)
+
+struct worker_queue {
+	uint16_t port_id, queue; /* also its worker number of the port */
+	struct msf_port *port;
+};
 
 struct worker {
 	struct rte_rcu_qsbr *qsbr;
 	unsigned int lcore; /* also its number in the RCU variable */
-	struct {
-		uint16_t port_id;
-		struct msf_port *port;
-	} queues[WORKER_QUEUES_MAX];
+	struct worker_queue queues[WORKER_QUEUES_MAX];
 	unsigned int n_queues;
 	const bool *stop; /* set by the control thread */
 };

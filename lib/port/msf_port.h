@@ -143,6 +143,9 @@ void msf_port_get_counters(const struct msf_port *port, struct msf_port_counters
 /** Likewise of one socket. */
 void msf_port_count_socket(
 	const struct msf_port *port, int socket, struct msf_socket_count *ret_count);
+/** What one worker counted. Any thread. @return 0, -EINVAL (not 0..n_workers-1). */
+int msf_port_get_worker_counters(
+	const struct msf_port *port, uint16_t worker, struct msf_port_counters *ret_counters);
 
 /**
  * Serve a context and its ports on DPDK's telemetry socket, one context a process. Call it

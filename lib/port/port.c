@@ -222,18 +222,33 @@ msf_port_ifindex(const struct msf_port *port)
 	return port->ifindex;
 }
 
+static void
+add_counters(struct msf_port_counters *sum, const struct worker *worker)
+{
+	const uint64_t *counters = (const uint64_t *)&worker->counters;
+	uint64_t *sums = (uint64_t *)sum;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*sums); i++)
+		sums[i] += __atomic_load_n(&counters[i], __ATOMIC_RELAXED);
+}
+
 void
 msf_port_get_counters(const struct msf_port *port, struct msf_port_counters *ret_counters)
 {
-	uint64_t *sum = (uint64_t *)ret_counters;
-
 	*ret_counters = (struct msf_port_counters){0};
-	for (uint16_t i = 0; i < port->conf.n_workers; i++) {
-		const uint64_t *counters = (const uint64_t *)&port->workers[i].counters;
+	for (uint16_t i = 0; i < port->conf.n_workers; i++)
+		add_counters(ret_counters, &port->workers[i]);
+}
 
-		for (size_t j = 0; j < sizeof(*ret_counters) / sizeof(*sum); j++)
-			sum[j] += __atomic_load_n(&counters[j], __ATOMIC_RELAXED);
-	}
+int
+msf_port_get_worker_counters(
+	const struct msf_port *port, uint16_t worker, struct msf_port_counters *ret_counters)
+{
+	if (worker >= port->conf.n_workers)
+		return -EINVAL;
+	*ret_counters = (struct msf_port_counters){0};
+	add_counters(ret_counters, &port->workers[worker]);
+	return 0;
 }
 
 struct msf_socket_count

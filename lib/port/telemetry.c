@@ -224,6 +224,16 @@ arg_socket(struct call *call, unsigned int i, int *ret_socket)
 }
 
 bool
+arg_worker(struct call *call, unsigned int i, const struct msf_port *port, uint32_t *ret_worker)
+{
+	if (parse_number(call->args[i], ret_worker) && *ret_worker < port->conf.n_workers)
+		return true;
+	answer_error(call, -EINVAL, "worker: 0 to %u on this port, not %.60s",
+		port->conf.n_workers - 1, call->args[i]);
+	return false;
+}
+
+bool
 arg_offset(struct call *call, unsigned int i, uint32_t *ret_offset)
 {
 	*ret_offset = 0;

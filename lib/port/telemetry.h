@@ -29,6 +29,8 @@ bool arg_count(struct call *call, unsigned int low, unsigned int high, const cha
 bool arg_port(struct call *call, unsigned int i, struct msf_port **ret_port);
 bool arg_address(struct call *call, unsigned int i, const char *what, struct in6_addr *ret_addr);
 bool arg_socket(struct call *call, unsigned int i, int *ret_socket);
+bool arg_worker(
+	struct call *call, unsigned int i, const struct msf_port *port, uint32_t *ret_worker);
 bool arg_offset(struct call *call, unsigned int i, uint32_t *ret_offset); /* may be absent */
 
 int answer_error(struct call *call, int error, const char *format, ...)

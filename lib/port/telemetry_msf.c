@@ -18,10 +18,16 @@ filter_stats(struct call *call)
 	struct rte_tel_data *dict = call->data;
 	struct msf_port_counters counters;
 	struct msf_port *port;
+	uint32_t worker;
 
-	if (!arg_count(call, 1, 1, "port") || !arg_port(call, 0, &port))
+	if (!arg_count(call, 1, 2, "port[,worker]") || !arg_port(call, 0, &port))
 		return 0;
-	msf_port_get_counters(port, &counters);
+	if (call->n_args == 1)
+		msf_port_get_counters(port, &counters);
+	else if (!arg_worker(call, 1, port, &worker))
+		return 0;
+	else
+		msf_port_get_worker_counters(port, worker, &counters);
 	rte_tel_data_start_dict(dict);
 	put_uint(dict, "rx_packets", counters.rx_packets);
 	put_uint(dict, "rx_multicast", counters.rx_multicast);
@@ -339,7 +345,8 @@ get_filter(struct call *call)
 #define SOURCE_REQUEST "Parameters: socket,port,group,source"
 
 const struct command msf_commands[] = {
-	{"/msf/stats", filter_stats, "Packets by fate. Parameters: port", false},
+	{"/msf/stats", filter_stats,
+		"Packets by fate, of all workers or one. Parameters: port[,worker]", false},
 	{"/msf/flow/list", flow_list,
 		"Packets of each (source, group) in the table. Parameters: port[,offset]", false},
 	{"/msf/socket/open", socket_open, "Open a socket. Parameters: name", true},

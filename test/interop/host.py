@@ -52,7 +52,10 @@ def _environment(runtime_dir):
 
 
 class Host:
-    """One running mldv2-host. Ports are taps tap0, tap1, … in the namespace."""
+    """One running mldv2-host. Ports are taps tap0, tap1, … in the namespace.
+
+    `cores` is "0,1", or "0@0,1@1,2@1" for more workers than the machine has cores.
+    """
 
     def __init__(self, namespace, app_args=(), *, ports=1, config=None, memberships=None,
                  cores="0,1", memory=512, vdevs=()):
@@ -63,8 +66,8 @@ class Host:
         self.config_path = self.write("host.conf", config) if config is not None else None
         self.memberships_path = (self.write("memberships.conf", memberships)
                                  if memberships is not None else None)
-        eal = ["--no-huge", "-m", str(memory), "-l", cores, "--no-pci",
-               f"--file-prefix={self.prefix}"]
+        eal = ["--no-huge", "-m", str(memory), "--lcores" if "@" in cores else "-l", cores,
+               "--no-pci", f"--file-prefix={self.prefix}"]
         eal += [f"--vdev=net_tap{i},iface={tap},mac={mac(i)}" for i, tap in enumerate(self.taps)]
         eal += [f"--vdev={v}" for v in vdevs]
         app = list(app_args)

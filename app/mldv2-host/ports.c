@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ports.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_lcore.h>
+
+/* One line on stderr. */
+static int __attribute__((format(printf, 2, 3))) fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fputs("mldv2-host: ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	va_end(args);
+	return status;
+}
+
+/* Every [port N] must be there. */
+static int
+check_sections(const struct host *host)
+{
+	for (unsigned int i = 0; i < host->config.n_ports; i++) {
+		const struct port_section *section = &host->config.ports[i];
+
+		if (ethdev_find(section->name) < 0)
+			return fail(EXIT_USAGE, "%s:%u: port %s: there is no such port",
+				host->args.config, section->line, section->name);
+	}
+	return 0;
+}
+
+static void
+list_ports(struct host *host)
+{
+	uint16_t id;
+
+	RTE_ETH_FOREACH_DEV(id) {
+		struct host_port *port = &host->ports[host->n_ports];
+
+		port->port_id = id;
+		rte_eth_dev_get_name_by_port(id, port->device);
+		port->settings = config_port(&host->config, id, port->device);
+		if (port->settings->enabled)
+			host->n_ports++;
+	}
+}
+
+/* As many workers as there are queues for, at most; with one core the main core is it. */
+static void
+count_workers(struct host *host)
+{
+	unsigned int queues = 0, lcore;
+
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		queues += host->ports[i].settings->queues;
+	RTE_LCORE_FOREACH_WORKER(lcore)
+		if (host->n_workers < queues)
+			host->workers[host->n_workers++].lcore = lcore;
+	if (host->n_workers == 0)
+		host->workers[host->n_workers++].lcore = rte_get_main_lcore();
+}
+
+static void
+pair(struct ethdev_queues *queues)
+{
+	if (queues->rx < queues->tx)
+		queues->rx = queues->tx;
+	queues->tx = queues->rx;
+}
+
+static int
+size_port(const struct host *host, struct host_port *port)
+{
+	const struct port_section *section =
+		config_section(&host->config, port->port_id, port->device);
+	struct ethdev_queues max;
+	int ret = ethdev_queues_max(port->port_id, &max);
+
+	if (ret < 0)
+		return fail(EXIT_FAILURE, "port %u (%s): %s", port->port_id, port->device,
+			strerror(-ret));
+	port->queues = (struct ethdev_queues){port->settings->queues, 1};
+	if (ethdev_pairs_queues(port->port_id))
+		pair(&port->queues);
+	if (port->queues.rx > max.rx)
+		return fail(EXIT_USAGE, "%s:%u: queues: port %u (%s) has at most %u, not %u",
+			host->args.config, section->queues_line, port->port_id, port->device,
+			max.rx, port->queues.rx);
+	return 0;
+}
+
+int
+ports_find(struct host *host)
+{
+	int ret = check_sections(host);
+
+	if (ret != 0)
+		return ret;
+	list_ports(host);
+	if (host->n_ports == 0)
+		return fail(EXIT_FAILURE,
+			"no port: bind a NIC to a DPDK driver or give --vdev, see --help");
+	count_workers(host);
+	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++)
+		ret = size_port(host, &host->ports[i]);
+	return ret;
+}
+
+struct rte_mempool *
+ports_pool_create(const struct host *host)
+{
+	struct ethdev_queues queues[RTE_MAX_ETHPORTS];
+
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		queues[i] = host->ports[i].queues;
+	return ethdev_pool_create(queues, host->n_ports, 0);
+}
+
+static void
+fill_conf(const struct host *host, const struct host_port *port, struct msf_port_conf *conf)
+{
+	const struct port_settings *settings = port->settings;
+
+	msf_port_conf_init(conf);
+	conf->port_id = port->port_id;
+	conf->n_workers = port->queues.rx;
+	conf->entries = settings->table_entries;
+	conf->pool = host->pool;
+	conf->qsbr = host->qsbr;
+	conf->link_local = settings->link_local;
+	conf->wake_fd = host->wake_fd;
+	conf->host = settings->host;
+	conf->solicited_node = settings->solicited_node;
+	conf->duplicate_address_detection = settings->duplicate_address_detection;
+	conf->neighbour_advertisements = settings->neighbour_advertisements;
+	conf->echo = settings->echo;
+	conf->host.ssm_range = host->config.msf.ssm_range;
+	conf->host.ssm_exclude = host->config.msf.ssm_exclude;
+}
+
+static int
+start_port(struct host *host, struct host_port *port)
+{
+	struct msf_port_conf conf;
+	int ret = ethdev_start(port->port_id, port->queues, host->pool);
+
+	if (ret < 0)
+		return EXIT_FAILURE;
+	port->started = true;
+	fill_conf(host, port, &conf);
+	ret = msf_port_create(&port->port, host->msf, &conf);
+	if (ret < 0)
+		return fail(EXIT_FAILURE, "port %u: %s%s", port->port_id, strerror(-ret),
+			ret == -ENOMEM ? ": give EAL more memory (-m)" : "");
+	return 0;
+}
+
+int
+ports_start(struct host *host)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++)
+		ret = start_port(host, &host->ports[i]);
+	return ret;
+}
+
+void
+ports_stop(struct host *host)
+{
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		struct host_port *port = &host->ports[i];
+
+		if (port->started)
+			ethdev_stop(port->port_id);
+		msf_port_free(port->port);
+		if (port->started)
+			ethdev_close(port->port_id);
+	}
+}
+
+static void
+assign(struct host *host, unsigned int number, const struct host_port *port, uint16_t queue)
+{
+	struct worker *worker = &host->workers[number];
+
+	worker->queues[worker->n_queues++] = (struct worker_queue){
+		.port_id = port->port_id,
+		.queue = queue,
+		.port = port->port,
+	};
+}
+
+void
+ports_assign(struct host *host)
+{
+	unsigned int next = 0;
+
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		for (uint16_t queue = 0; queue < host->ports[i].queues.rx; queue++)
+			assign(host, next++ % host->n_workers, &host->ports[i], queue);
+}
