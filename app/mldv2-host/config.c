@@ -256,6 +256,8 @@ read_socket(struct reader *reader, const char *name)
 {
 	struct config *config = reader->config;
 	const struct config_entry *entry = reader->entry;
+	struct socket_section *socket;
+	char why[160];
 
 	if (entry->key[0] == '\0') {
 		if (config->n_sockets == CONFIG_SOCKETS_MAX)
@@ -265,15 +267,18 @@ read_socket(struct reader *reader, const char *name)
 				"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				"0123456789_-") != strlen(name))
 			return complain(reader, "not a socket name", "1 to 32 of A-Z a-z 0-9 _ -");
-		strcpy(config->sockets[config->n_sockets].name, name);
-		strcpy(config->sockets[config->n_sockets++].sink, "count");
-		return 0;
+		socket = &config->sockets[config->n_sockets++];
+		strcpy(socket->name, name);
+		socket->line = socket->sink_line = entry->line;
+		return sink_parse(&socket->sink, "count", why, sizeof(why));
 	}
 	if (strcmp(entry->key, "sink") != 0)
 		return complain(reader, "no such key in [socket NAME]", "sink");
-	if (strcmp(entry->value, "count") != 0)
-		return complain(reader, "no such sink", "count");
-	return 0;
+	socket = &config->sockets[config->n_sockets - 1];
+	socket->sink_line = entry->line;
+	return sink_parse(&socket->sink, entry->value, why, sizeof(why)) < 0
+		? complain(reader, why, NULL)
+		: 0;
 }
 
 /* A name behind a word and a blank: "port 0" is 0. NULL when the word differs. */
@@ -347,4 +352,13 @@ config_port(const struct config *config, uint16_t port_id, const char *device)
 	const struct port_section *section = config_section(config, port_id, device);
 
 	return section != NULL ? &section->settings : &config->defaults;
+}
+
+const struct socket_section *
+config_socket(const struct config *config, const char *name)
+{
+	for (unsigned int i = 0; i < config->n_sockets; i++)
+		if (strcmp(config->sockets[i].name, name) == 0)
+			return &config->sockets[i];
+	return NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "mldv2_host.h"
 #include "msf.h"
+#include "sink.h"
 
 #define CONFIG_PORTS_MAX   64
 #define CONFIG_SOCKETS_MAX 256
@@ -29,15 +30,19 @@ struct port_section {
 	struct port_settings settings;
 };
 
+/* A [socket NAME]. */
+struct socket_section {
+	char name[MSF_NAME_MAX + 1];
+	unsigned int line, sink_line;
+	struct sink_spec sink;
+};
+
 struct config {
 	struct msf_conf msf;
 	struct port_settings defaults;
 	struct port_section ports[CONFIG_PORTS_MAX];
 	unsigned int n_ports;
-	struct {
-		char name[MSF_NAME_MAX + 1];
-		char sink[96];
-	} sockets[CONFIG_SOCKETS_MAX];
+	struct socket_section sockets[CONFIG_SOCKETS_MAX];
 	unsigned int n_sockets;
 };
 
@@ -46,6 +51,9 @@ void config_init(struct config *config);
 
 /* Read a file on top of the defaults. 0, or -1 with a message: file, line, key. */
 int config_read(struct config *config, const char *file, char *error, size_t size);
+
+/* The section of a socket, NULL for none. */
+const struct socket_section *config_socket(const struct config *config, const char *name);
 
 /* The section of a port by its id or device name, NULL for none. */
 const struct port_section *config_section(

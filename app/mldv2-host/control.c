@@ -46,6 +46,8 @@ control_init(struct host *host)
 		return -errno;
 	for (size_t i = 0; i < RTE_DIM(numbers); i++)
 		sigaction(numbers[i], &action, NULL);
+	/* a capture that reaches the limit of a file's size is an error of write() */
+	signal(SIGXFSZ, SIG_IGN);
 	return 0;
 }
 
@@ -77,6 +79,20 @@ sleep_until(struct host *host, uint64_t due_ms)
 		time.tv_nsec = (due_ms - now_ms) * 1000000;
 	if (ppoll(&wait, 1, &time, NULL) > 0 && read(host->wake_fd, &count, sizeof(count)) < 0)
 		return; /* somebody else read it: as good */
+}
+
+/* It may wait for the workers, and with one core that is us. */
+static void
+reload(struct host *host, bool alone)
+{
+	char message[256];
+
+	if (alone)
+		worker_pause(&host->workers[0]);
+	if (reload_run(host, message, sizeof(message)) < 0)
+		fprintf(stderr, "mldv2-host: reload: %s\n", message);
+	if (alone)
+		worker_resume(&host->workers[0]);
 }
 
 /* With one core the worker is one of ours: as long as packets come, no sleep. */
@@ -111,11 +127,8 @@ control_run(struct host *host)
 	while (!stop_wanted) {
 		step(host, alone);
 		if (reload_wanted) {
-			char message[256];
-
 			reload_wanted = 0;
-			if (reload_run(host, message, sizeof(message)) < 0)
-				fprintf(stderr, "mldv2-host: reload: %s\n", message);
+			reload(host, alone);
 		}
 	}
 }

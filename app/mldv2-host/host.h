@@ -21,6 +21,9 @@ struct host_port {
 	char device[RTE_ETH_NAME_MAX_LEN];
 	const struct port_settings *settings;
 	struct ethdev_queues queues;
+	/* workers send on it: the key that says so, NULL for none, and its line */
+	const char *key;
+	unsigned int line;
 	bool started;
 	struct msf_port *port; /* NULL until it is under MLD */
 };
@@ -31,10 +34,15 @@ struct host {
 	struct memberships memberships; /* as the file says now */
 
 	struct msf *msf;
+	struct sinks *sinks;
+	struct msf_socket_ops socket_ops;
 	struct rte_mempool *pool;
 	struct rte_rcu_qsbr *qsbr;
 	struct host_port ports[RTE_MAX_ETHPORTS];
 	unsigned int n_ports;
+	struct host_port plain[RTE_MAX_ETHPORTS]; /* not under MLD */
+	unsigned int n_plain;
+	struct port_tx tx[RTE_MAX_ETHPORTS]; /* by port id */
 	struct worker workers[RTE_MAX_LCORE];
 	unsigned int n_workers;
 	int wake_fd;

@@ -63,6 +63,56 @@ create_shared(struct host *host)
 	if (host->qsbr == NULL || rte_rcu_qsbr_init(host->qsbr, RTE_MAX_LCORE) != 0 ||
 		host->pool == NULL || msf_create(&host->msf, &host->config.msf) < 0)
 		return fail(EXIT_FAILURE, "not enough memory: give EAL more (-m)");
+
+	const struct sinks_conf conf = {
+		.msf = host->msf,
+		.qsbr = host->qsbr,
+		.n_workers = host->n_workers,
+		.tx = host->tx,
+	};
+
+	if (sinks_create(&host->sinks, &conf) < 0)
+		return fail(EXIT_FAILURE, "not enough memory");
+	return 0;
+}
+
+static int
+open_by_telemetry(void *opaque, const char *name, const char *sink, char *error, size_t size)
+{
+	return sinks_socket_open(opaque, name, sink, error, size);
+}
+
+static int
+close_by_telemetry(void *opaque, int socket)
+{
+	return sinks_socket_close(opaque, socket);
+}
+
+static bool
+count_by_telemetry(void *opaque, int socket, uint64_t *ret_packets, uint64_t *ret_drops)
+{
+	struct sink_count total;
+
+	if (!sinks_socket_total(opaque, socket, &total))
+		return false;
+	*ret_packets = total.packets;
+	*ret_drops = total.drops;
+	return true;
+}
+
+static int
+start_telemetry(struct host *host)
+{
+	host->socket_ops = (struct msf_socket_ops){
+		.open = open_by_telemetry,
+		.close = close_by_telemetry,
+		.count = count_by_telemetry,
+		.opaque = host->sinks,
+	};
+	msf_telemetry_set_sockets(&host->socket_ops);
+	if (msf_telemetry_start(host->msf, !host->args.no_control) < 0 ||
+		(!host->args.no_control && reload_register(host) < 0))
+		return fail(EXIT_FAILURE, "telemetry commands cannot be registered");
 	return 0;
 }
 
@@ -71,9 +121,18 @@ open_sockets(struct host *host)
 {
 	char error[512];
 
-	for (unsigned int i = 0; i < host->config.n_sockets; i++)
-		if (msf_socket_open(host->msf, host->config.sockets[i].name) < 0)
-			return fail(EXIT_FAILURE, "a socket of the config cannot be opened");
+	for (unsigned int i = 0; i < host->config.n_sockets; i++) {
+		const struct socket_section *section = &host->config.sockets[i];
+		char why[256];
+		int ret = sinks_socket_open(
+			host->sinks, section->name, section->sink.text, why, sizeof(why));
+
+		if (ret >= 0)
+			continue;
+		snprintf(error, sizeof(error), "%s:%u: %s", host->args.config, section->sink_line,
+			why[0] != '\0' ? why : strerror(-ret));
+		return fail(EXIT_USAGE, error);
+	}
 	if (reload_apply_all(host, error, sizeof(error)) < 0)
 		return fail(EXIT_USAGE, error);
 	return 0;
@@ -87,6 +146,8 @@ launch_workers(struct host *host)
 
 		worker->qsbr = host->qsbr;
 		worker->stop = &host->stop_workers;
+		worker->delivery.table = sinks_table(host->sinks);
+		worker->delivery.worker = i;
 		if (worker->lcore == rte_get_main_lcore())
 			worker_register(worker);
 		else
@@ -129,10 +190,8 @@ start(struct host *host)
 		ret = resolve(host);
 	if (ret == 0)
 		ret = open_sockets(host);
-	if (ret == 0 &&
-		(msf_telemetry_start(host->msf, !host->args.no_control) < 0 ||
-			(!host->args.no_control && reload_register(host) < 0)))
-		ret = fail(EXIT_FAILURE, "telemetry commands cannot be registered");
+	if (ret == 0)
+		ret = start_telemetry(host);
 	return ret;
 }
 
@@ -141,6 +200,7 @@ finish(struct host *host)
 {
 	reload_unregister();
 	msf_telemetry_stop();
+	sinks_free(host->sinks);
 	msf_free(host->msf);
 	ports_stop(host);
 	rte_mempool_free(host->pool);

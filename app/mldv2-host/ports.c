@@ -37,19 +37,69 @@ check_sections(const struct host *host)
 }
 
 static void
+fill(struct host_port *port, const struct host *host, uint16_t id)
+{
+	port->port_id = id;
+	rte_eth_dev_get_name_by_port(id, port->device);
+	port->settings = config_port(&host->config, id, port->device);
+}
+
+static void
 list_ports(struct host *host)
 {
 	uint16_t id;
 
 	RTE_ETH_FOREACH_DEV(id) {
-		struct host_port *port = &host->ports[host->n_ports];
-
-		port->port_id = id;
-		rte_eth_dev_get_name_by_port(id, port->device);
-		port->settings = config_port(&host->config, id, port->device);
-		if (port->settings->enabled)
+		fill(&host->ports[host->n_ports], host, id);
+		if (host->ports[host->n_ports].settings->enabled)
 			host->n_ports++;
 	}
+}
+
+static struct host_port *
+find(struct host_port *ports, unsigned int n, uint16_t id)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (ports[i].port_id == id)
+			return &ports[i];
+	return NULL;
+}
+
+/* The port, started for its tx queues alone when it is not under MLD. */
+static struct host_port *
+get_port(struct host *host, uint16_t id)
+{
+	struct host_port *port = find(host->ports, host->n_ports, id);
+
+	if (port == NULL)
+		port = find(host->plain, host->n_plain, id);
+	if (port == NULL) {
+		port = &host->plain[host->n_plain++];
+		fill(port, host, id);
+	}
+	return port;
+}
+
+/* Ports that sockets of the config send to. */
+static int
+find_sinks(struct host *host)
+{
+	for (unsigned int i = 0; i < host->config.n_sockets; i++) {
+		const struct socket_section *section = &host->config.sockets[i];
+		const char *name = SINK_NAME(section->sink.text);
+
+		if (section->sink.kind != SINK_PORT)
+			continue;
+		if (ethdev_find(name) < 0)
+			return fail(EXIT_USAGE, "%s:%u: sink: there is no port %s",
+				host->args.config, section->sink_line, name);
+
+		struct host_port *port = get_port(host, ethdev_find(name));
+
+		port->key = "sink";
+		port->line = section->sink_line;
+	}
+	return 0;
 }
 
 /* As many workers as there are queues for, at most; with one core the main core is it. */
@@ -75,25 +125,59 @@ pair(struct ethdev_queues *queues)
 	queues->tx = queues->rx;
 }
 
+/* Reports have queue 0 for themselves, and each worker that sends has a queue behind it. */
 static int
-size_port(const struct host *host, struct host_port *port)
+size_tx(const struct host *host, struct host_port *port, bool under_mld, uint16_t max)
+{
+	uint16_t first = under_mld ? 1 : 0;
+
+	port->queues.tx = first + (port->key != NULL ? host->n_workers : 0);
+	if (port->queues.tx == 0)
+		port->queues.tx = 1;
+	if (port->queues.tx > max)
+		return fail(EXIT_USAGE,
+			"%s:%u: %s: port %u (%s) has %u tx queues, needed are %u: "
+			"%s1 for each of %u workers",
+			host->args.config, port->line, port->key, port->port_id, port->device, max,
+			port->queues.tx, under_mld ? "1 for Reports and " : "", host->n_workers);
+	return 0;
+}
+
+static int
+size_rx(const struct host *host, struct host_port *port, bool under_mld, uint16_t max)
 {
 	const struct port_section *section =
 		config_section(&host->config, port->port_id, port->device);
+
+	port->queues.rx = under_mld ? port->settings->queues : 1;
+	if (port->queues.rx > max)
+		return fail(EXIT_USAGE, "%s:%u: queues: port %u (%s) has at most %u, not %u",
+			host->args.config, section->queues_line, port->port_id, port->device, max,
+			port->queues.rx);
+	return 0;
+}
+
+static int
+size_port(struct host *host, struct host_port *port, bool under_mld)
+{
+	uint16_t first = under_mld ? 1 : 0;
 	struct ethdev_queues max;
 	int ret = ethdev_queues_max(port->port_id, &max);
 
 	if (ret < 0)
 		return fail(EXIT_FAILURE, "port %u (%s): %s", port->port_id, port->device,
 			strerror(-ret));
-	port->queues = (struct ethdev_queues){port->settings->queues, 1};
+	ret = size_tx(host, port, under_mld, max.tx);
+	if (ret == 0)
+		ret = size_rx(host, port, under_mld, max.rx);
 	if (ethdev_pairs_queues(port->port_id))
 		pair(&port->queues);
-	if (port->queues.rx > max.rx)
-		return fail(EXIT_USAGE, "%s:%u: queues: port %u (%s) has at most %u, not %u",
-			host->args.config, section->queues_line, port->port_id, port->device,
-			max.rx, port->queues.rx);
-	return 0;
+	host->tx[port->port_id] = (struct port_tx){
+		.running = true,
+		.first = first,
+		.n = port->queues.tx - first,
+	};
+	return ret;
 }
 
 int
@@ -108,8 +192,11 @@ ports_find(struct host *host)
 		return fail(EXIT_FAILURE,
 			"no port: bind a NIC to a DPDK driver or give --vdev, see --help");
 	count_workers(host);
+	ret = find_sinks(host);
 	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++)
-		ret = size_port(host, &host->ports[i]);
+		ret = size_port(host, &host->ports[i], true);
+	for (unsigned int i = 0; i < host->n_plain && ret == 0; i++)
+		ret = size_port(host, &host->plain[i], false);
 	return ret;
 }
 
@@ -120,7 +207,9 @@ ports_pool_create(const struct host *host)
 
 	for (unsigned int i = 0; i < host->n_ports; i++)
 		queues[i] = host->ports[i].queues;
-	return ethdev_pool_create(queues, host->n_ports, 0);
+	for (unsigned int i = 0; i < host->n_plain; i++)
+		queues[host->n_ports + i] = host->plain[i].queues;
+	return ethdev_pool_create(queues, host->n_ports + host->n_plain, SINK_BUFFERS);
 }
 
 static void
@@ -146,14 +235,20 @@ fill_conf(const struct host *host, const struct host_port *port, struct msf_port
 }
 
 static int
-start_port(struct host *host, struct host_port *port)
+start_device(const struct host *host, struct host_port *port)
 {
-	struct msf_port_conf conf;
-	int ret = ethdev_start(port->port_id, port->queues, host->pool);
-
-	if (ret < 0)
+	if (ethdev_start(port->port_id, port->queues, host->pool) < 0)
 		return EXIT_FAILURE;
 	port->started = true;
+	return 0;
+}
+
+static int
+put_under_mld(const struct host *host, struct host_port *port)
+{
+	struct msf_port_conf conf;
+	int ret;
+
 	fill_conf(host, port, &conf);
 	ret = msf_port_create(&port->port, host->msf, &conf);
 	if (ret < 0)
@@ -167,23 +262,33 @@ ports_start(struct host *host)
 {
 	int ret = 0;
 
-	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++)
-		ret = start_port(host, &host->ports[i]);
+	for (unsigned int i = 0; i < host->n_plain && ret == 0; i++)
+		ret = start_device(host, &host->plain[i]);
+	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++) {
+		ret = start_device(host, &host->ports[i]);
+		if (ret == 0)
+			ret = put_under_mld(host, &host->ports[i]);
+	}
 	return ret;
+}
+
+static void
+stop_port(struct host_port *port)
+{
+	if (port->started)
+		ethdev_stop(port->port_id);
+	msf_port_free(port->port);
+	if (port->started)
+		ethdev_close(port->port_id);
 }
 
 void
 ports_stop(struct host *host)
 {
-	for (unsigned int i = 0; i < host->n_ports; i++) {
-		struct host_port *port = &host->ports[i];
-
-		if (port->started)
-			ethdev_stop(port->port_id);
-		msf_port_free(port->port);
-		if (port->started)
-			ethdev_close(port->port_id);
-	}
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		stop_port(&host->ports[i]);
+	for (unsigned int i = 0; i < host->n_plain; i++)
+		stop_port(&host->plain[i]);
 }
 
 static void

@@ -108,19 +108,6 @@ plan_set(struct plan *plan, int socket, const struct wanted *wanted, bool leave)
 	};
 }
 
-static int
-open_socket(struct host *host, struct plan *plan, const char *name)
-{
-	int socket = msf_socket_find(host->msf, name);
-
-	if (socket >= 0)
-		return socket;
-	socket = msf_socket_open(host->msf, name);
-	if (socket >= 0)
-		plan->opened[plan->n_opened++] = socket;
-	return socket;
-}
-
 static const char *
 explain(int error)
 {
@@ -138,6 +125,27 @@ explain(int error)
 	}
 }
 
+/* The socket of an entry; one that is not there is opened, with the config's sink if the config
+ * names it. */
+static int
+open_socket(struct host *host, struct plan *plan, const struct wanted *wanted, const char *file,
+	char *error, size_t size)
+{
+	const struct socket_section *section = config_socket(&host->config, wanted->socket);
+	int socket = msf_socket_find(host->msf, wanted->socket);
+	char why[160];
+
+	if (socket >= 0)
+		return socket;
+	socket = sinks_socket_open(host->sinks, wanted->socket,
+		section != NULL ? section->sink.text : NULL, why, sizeof(why));
+	if (socket >= 0)
+		plan->opened[plan->n_opened++] = socket;
+	else
+		complain(wanted, file, error, size, why[0] != '\0' ? why : explain(socket), "");
+	return socket;
+}
+
 /* All or nothing; sockets that were opened for it are closed again when it fails. */
 static int
 carry_out(struct host *host, struct plan *plan, const char *file, char *error, size_t size)
@@ -148,7 +156,7 @@ carry_out(struct host *host, struct plan *plan, const char *file, char *error, s
 	if (ret < 0) {
 		complain(plan->sources[failed], file, error, size, explain(ret), "");
 		for (uint32_t i = 0; i < plan->n_opened; i++)
-			msf_socket_close(host->msf, plan->opened[i]);
+			sinks_socket_close(host->sinks, plan->opened[i]);
 	}
 	return ret;
 }
@@ -159,12 +167,10 @@ plan_joins(struct host *host, struct plan *plan, const struct memberships *membe
 {
 	for (uint32_t i = 0; i < memberships->n; i++) {
 		const struct wanted *wanted = &memberships->items[i];
-		int socket = open_socket(host, plan, wanted->socket);
+		int socket = open_socket(host, plan, wanted, file, error, size);
 
-		if (socket < 0) {
-			complain(wanted, file, error, size, explain(socket), "");
+		if (socket < 0)
 			return socket;
-		}
 		plan_set(plan, socket, wanted, false);
 	}
 	return 0;
@@ -228,11 +234,9 @@ plan_difference(struct host *host, struct plan *plan, const struct memberships *
 
 		if (old != NULL && is_same(old, wanted))
 			continue;
-		socket = open_socket(host, plan, wanted->socket);
-		if (socket < 0) {
-			complain(wanted, file, error, size, explain(socket), "");
+		socket = open_socket(host, plan, wanted, file, error, size);
+		if (socket < 0)
 			return socket;
-		}
 		msf_socket_set_idempotent(host->msf, socket, true);
 		plan_set(plan, socket, wanted, false);
 	}

@@ -4,18 +4,6 @@
 #include <rte_ethdev.h>
 #include <rte_pause.h>
 
-#define BURST 32
-
-/*
- * What is kept has been counted, by flow and by socket, and that is all that the sink "count"
- * asks for. What is none of our business has nowhere else to go here.
- */
-static void
-deliver(struct rte_mbuf **packets, uint16_t n)
-{
-	rte_pktmbuf_free_bulk(packets, n);
-}
-
 bool
 worker_turn(struct worker *worker)
 {
@@ -23,16 +11,16 @@ worker_turn(struct worker *worker)
 
 	for (unsigned int i = 0; i < worker->n_queues; i++) {
 		const struct worker_queue *queue = &worker->queues[i];
-		struct rte_mbuf *packets[BURST];
-		struct msf_verdict verdicts[BURST];
-		uint16_t n = rte_eth_rx_burst(queue->port_id, queue->queue, packets, BURST);
+		struct rte_mbuf *packets[SINK_BURST];
+		struct msf_verdict verdicts[SINK_BURST];
+		uint16_t n = rte_eth_rx_burst(queue->port_id, queue->queue, packets, SINK_BURST);
 
 		if (n == 0)
 			continue;
 		busy = true;
 		n = msf_port_rx(queue->port, queue->queue, packets, n, verdicts);
 		if (n > 0)
-			deliver(packets, n);
+			deliver(&worker->delivery, packets, verdicts, n);
 	}
 	rte_rcu_qsbr_quiescent(worker->qsbr, worker->lcore);
 	return busy;
@@ -42,6 +30,18 @@ void
 worker_register(struct worker *worker)
 {
 	rte_rcu_qsbr_thread_register(worker->qsbr, worker->lcore);
+	rte_rcu_qsbr_thread_online(worker->qsbr, worker->lcore);
+}
+
+void
+worker_pause(struct worker *worker)
+{
+	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->lcore);
+}
+
+void
+worker_resume(struct worker *worker)
+{
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->lcore);
 }
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "deliver.h"
 #include "msf_port.h"
 
 /* With one worker it polls all. */
@@ -25,6 +26,7 @@ struct worker {
 	struct worker_queue queues[WORKER_QUEUES_MAX];
 	unsigned int n_queues;
 	const bool *stop; /* set by the control thread */
+	struct delivery delivery;
 };
 
 /* One turn over all queues. true: something came. */
@@ -34,6 +36,9 @@ bool worker_turn(struct worker *worker);
 int worker_run(void *worker);
 
 void worker_register(struct worker *worker);
+/* Between turns: nobody waits for this worker, and it may wait. */
+void worker_pause(struct worker *worker);
+void worker_resume(struct worker *worker);
 void worker_unregister(struct worker *worker);
 
 #endif

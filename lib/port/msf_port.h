@@ -148,6 +148,27 @@ int msf_port_get_worker_counters(
 	const struct msf_port *port, uint16_t worker, struct msf_port_counters *ret_counters);
 
 /**
+ * What an application does beside msf.h when telemetry opens, closes or shows a socket. Any
+ * thread, but one at a time, and without the context's lock.
+ */
+struct msf_socket_ops {
+	/**
+	 * Open a socket. The message of an error may stay empty for those of msf_socket_open().
+	 * @param sink  where its packets shall go, in the application's words; NULL: nothing said
+	 * @return its number, or a negative errno.
+	 */
+	int (*open)(void *opaque, const char *name, const char *sink, char *error, size_t size);
+	/** As msf_socket_close(). */
+	int (*close)(void *opaque, int socket);
+	/** Packets that the socket's sink took and refused. @return false: it has none. */
+	bool (*count)(void *opaque, int socket, uint64_t *ret_packets, uint64_t *ret_drops);
+	void *opaque;
+};
+
+/** Before msf_telemetry_start(); @p ops must last until msf_telemetry_stop(). */
+void msf_telemetry_set_sockets(const struct msf_socket_ops *ops);
+
+/**
  * Serve a context and its ports on DPDK's telemetry socket, one context a process. Call it
  * after the ports were created.
  * @param control  also register the commands that change something

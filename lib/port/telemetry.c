@@ -19,6 +19,7 @@
 
 static pthread_mutex_t serve_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct msf *served;
+static const struct msf_socket_ops *socket_ops;
 static bool registered;
 
 int
@@ -283,6 +284,7 @@ serve(const char *name, const char *params, struct rte_tel_data *data)
 	split(&call, params);
 	pthread_mutex_lock(&serve_lock);
 	call.msf = served;
+	call.sockets = socket_ops;
 	if (served == NULL)
 		ret = answer_error(&call, -ESHUTDOWN, "shutting down");
 	else
@@ -304,6 +306,14 @@ register_commands(const struct command *commands, bool control)
 			return ret;
 	}
 	return 0;
+}
+
+void
+msf_telemetry_set_sockets(const struct msf_socket_ops *ops)
+{
+	pthread_mutex_lock(&serve_lock);
+	socket_ops = ops;
+	pthread_mutex_unlock(&serve_lock);
 }
 
 int
@@ -329,5 +339,6 @@ msf_telemetry_stop(void)
 {
 	pthread_mutex_lock(&serve_lock);
 	served = NULL;
+	socket_ops = NULL;
 	pthread_mutex_unlock(&serve_lock);
 }

@@ -14,6 +14,7 @@
 /* A command at work. Its functions answer by themselves when something is wrong. */
 struct call {
 	struct msf *msf;
+	const struct msf_socket_ops *sockets; /* NULL: the context's own calls */
 	struct rte_tel_data *data;
 	char text[1024];
 	char *args[ARGS_MAX];

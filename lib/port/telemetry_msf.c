@@ -40,14 +40,32 @@ filter_stats(struct call *call)
 	return 0;
 }
 
+/* Through the application where it has something to do with it. */
+static int
+open_socket(struct call *call, const char *sink, char *error, size_t size)
+{
+	error[0] = '\0';
+	if (call->sockets != NULL)
+		return call->sockets->open(call->sockets->opaque, call->args[0], sink, error, size);
+	if (sink != NULL && strcmp(sink, "count") != 0) {
+		snprintf(error, size, "no such sink: %.40s, expected count", sink);
+		return -EINVAL;
+	}
+	return msf_socket_open(call->msf, call->args[0]);
+}
+
 static int
 socket_open(struct call *call)
 {
-	if (!arg_count(call, 1, 1, "name"))
+	char error[RTE_TEL_MAX_STRING_LEN];
+
+	if (!arg_count(call, 1, 2, "name[,sink]"))
 		return 0;
 
-	int ret = msf_socket_open(call->msf, call->args[0]);
+	int ret = open_socket(call, call->n_args > 1 ? call->args[1] : NULL, error, sizeof(error));
 
+	if (ret < 0 && error[0] != '\0')
+		return answer_error(call, ret, "%s", error);
 	switch (ret) {
 	case -EINVAL:
 		return answer_error(
@@ -64,11 +82,13 @@ socket_open(struct call *call)
 static int
 socket_close(struct call *call)
 {
-	int socket;
+	int socket, ret;
 
 	if (!arg_count(call, 1, 1, "name") || !arg_socket(call, 0, &socket))
 		return 0;
-	return answer_error(call, msf_socket_close(call->msf, socket), "no memory");
+	ret = call->sockets != NULL ? call->sockets->close(call->sockets->opaque, socket)
+				    : msf_socket_close(call->msf, socket);
+	return answer_error(call, ret, "no memory");
 }
 
 static int
@@ -150,6 +170,7 @@ socket_info(struct call *call)
 {
 	struct rte_tel_data *dict = call->data;
 	struct msf_socket_count sum = {0}, count;
+	uint64_t packets = 0, drops = 0;
 	struct msf_port *port;
 	uint32_t offset;
 	int number;
@@ -157,6 +178,10 @@ socket_info(struct call *call)
 	if (!arg_count(call, 1, 2, "name[,offset]") || !arg_socket(call, 0, &number) ||
 		!arg_offset(call, 1, &offset))
 		return 0;
+
+	bool has_sink = call->sockets != NULL &&
+		call->sockets->count(call->sockets->opaque, number, &packets, &drops);
+
 	rte_tel_data_start_dict(dict);
 	pthread_mutex_lock(&call->msf->lock);
 
@@ -172,6 +197,8 @@ socket_info(struct call *call)
 	put_string(dict, "sink", socket->label);
 	put_uint(dict, "packets", sum.packets);
 	put_uint(dict, "bytes", sum.bytes);
+	put_uint(dict, "sink_packets", has_sink ? packets : sum.packets);
+	put_uint(dict, "sink_drops", drops);
 	page.count = put_memberships(dict, socket, page.offset);
 	pthread_mutex_unlock(&call->msf->lock);
 	put_page(dict, &page);
@@ -349,7 +376,7 @@ const struct command msf_commands[] = {
 		"Packets by fate, of all workers or one. Parameters: port[,worker]", false},
 	{"/msf/flow/list", flow_list,
 		"Packets of each (source, group) in the table. Parameters: port[,offset]", false},
-	{"/msf/socket/open", socket_open, "Open a socket. Parameters: name", true},
+	{"/msf/socket/open", socket_open, "Open a socket. Parameters: name[,sink]", true},
 	{"/msf/socket/close", socket_close, "Close a socket, leaving its groups. Parameters: name",
 		true},
 	{"/msf/socket/list", socket_list, "Names of sockets. Parameters: [offset]", false},
