@@ -17,6 +17,7 @@ enum key_type {
 	KEY_LINK_LOCAL,
 	KEY_V1_TRIGGER,
 	KEY_SSM_RANGE,
+	KEY_NAME,
 };
 
 struct key {
@@ -54,6 +55,7 @@ static const struct key own_keys[] = {
 	{"enabled", KEY_BOOL, PORT(enabled), 0, 1},
 	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0},
 	{"queues", KEY_U32, PORT(queues), 1, 16},
+	{"exception", KEY_NAME, PORT(exception), 0, 0},
 	{0},
 };
 
@@ -166,6 +168,9 @@ store(const struct key *key, const char *text, void *base, char *right, size_t s
 	case KEY_SSM_RANGE:
 		snprintf(right, size, "a multicast PREFIX/LENGTH, 8 to 128 bits");
 		return parse_range(text, place);
+	case KEY_NAME:
+		snprintf(right, size, "a port id or a device name");
+		return snprintf(place, CONFIG_NAME_MAX, "%s", text) < CONFIG_NAME_MAX;
 	case KEY_U8:
 	case KEY_U32:
 		break;
@@ -241,6 +246,8 @@ read_port(struct reader *reader, const char *name)
 	port = &config->ports[config->n_ports - 1];
 	if (strcmp(reader->entry->key, "queues") == 0)
 		port->queues_line = reader->entry->line;
+	if (strcmp(reader->entry->key, "exception") == 0)
+		port->exception_line = reader->entry->line;
 
 	const struct key *key = find_key(port_keys, reader->entry->key);
 

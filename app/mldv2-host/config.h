@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "config_file.h"
 #include "mldv2_host.h"
 #include "msf.h"
 #include "sink.h"
@@ -18,15 +19,16 @@ struct port_settings {
 	bool enabled;
 	uint32_t table_entries;
 	bool solicited_node, duplicate_address_detection, neighbour_advertisements, echo;
-	struct in6_addr link_local; /* ::: from the MAC address */
-	uint32_t queues;	    /* rx */
+	struct in6_addr link_local;	 /* ::: from the MAC address */
+	uint32_t queues;		 /* rx */
+	char exception[CONFIG_NAME_MAX]; /* port id or device name, empty: none */
 	struct mldv2_host_conf host;
 };
 
 /* A [port N], with the lines of what can only be judged when devices are there. */
 struct port_section {
 	char name[64]; /* port id or device name */
-	unsigned int line, queues_line;
+	unsigned int line, queues_line, exception_line;
 	struct port_settings settings;
 };
 

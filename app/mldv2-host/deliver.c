@@ -58,14 +58,37 @@ flush(struct delivery *delivery)
 	delivery->n_touched = 0;
 }
 
+/* What is none of ours is sent on, and the rest closes up. How many are left. */
+static uint16_t
+send_others(struct delivery *delivery, struct sink *others, struct rte_mbuf **packets,
+	struct msf_verdict *verdicts, uint16_t n)
+{
+	struct rte_mbuf *sent[SINK_BURST];
+	uint16_t n_sent = 0, left = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (verdicts[i].bits == MSF_VERDICT_UNKNOWN.bits) {
+			sent[n_sent++] = packets[i];
+		} else {
+			verdicts[left] = verdicts[i];
+			packets[left++] = packets[i];
+		}
+	}
+	if (n_sent > 0)
+		sink_send(others, delivery->worker, sent, n_sent);
+	return left;
+}
+
 /* All references are there before the first one is given away. */
 void
-deliver(struct delivery *delivery, struct rte_mbuf **packets, const struct msf_verdict *verdicts,
-	uint16_t n)
+deliver(struct delivery *delivery, struct rte_mbuf **packets, struct msf_verdict *verdicts,
+	uint16_t n, struct sink *others)
 {
 	struct rte_mbuf *done[SINK_BURST];
 	uint32_t n_done = 0;
 
+	if (others != NULL)
+		n = send_others(delivery, others, packets, verdicts, n);
 	/* counted by flow and socket already, and that is all that "count" asks for */
 	if (atomic_load_explicit(&delivery->table->n, memory_order_relaxed) == 0) {
 		rte_pktmbuf_free_bulk(packets, n);

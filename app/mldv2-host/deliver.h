@@ -22,8 +22,9 @@ struct delivery {
 	struct batch batches[SINKS_MAX];
 };
 
-/* At most SINK_BURST. All are gone afterwards. */
-void deliver(struct delivery *delivery, struct rte_mbuf **packets,
-	const struct msf_verdict *verdicts, uint16_t n);
+/* At most SINK_BURST, of one port; what is none of ours goes to `others`, NULL: is freed. All
+ * are gone afterwards. */
+void deliver(struct delivery *delivery, struct rte_mbuf **packets, struct msf_verdict *verdicts,
+	uint16_t n, struct sink *others);
 
 #endif

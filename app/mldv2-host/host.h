@@ -9,6 +9,7 @@
 #include "args.h"
 #include "config.h"
 #include "ethdev.h"
+#include "exception.h"
 #include "memberships.h"
 #include "msf_port.h"
 #include "worker.h"
@@ -43,6 +44,8 @@ struct host {
 	struct host_port plain[RTE_MAX_ETHPORTS]; /* not under MLD */
 	unsigned int n_plain;
 	struct port_tx tx[RTE_MAX_ETHPORTS]; /* by port id */
+	struct exception exceptions[CONFIG_PORTS_MAX];
+	unsigned int n_exceptions;
 	struct worker workers[RTE_MAX_LCORE];
 	unsigned int n_workers;
 	int wake_fd;

@@ -111,6 +111,7 @@ start_telemetry(struct host *host)
 	};
 	msf_telemetry_set_sockets(&host->socket_ops);
 	if (msf_telemetry_start(host->msf, !host->args.no_control) < 0 ||
+		exceptions_register(host) < 0 ||
 		(!host->args.no_control && reload_register(host) < 0))
 		return fail(EXIT_FAILURE, "telemetry commands cannot be registered");
 	return 0;
@@ -186,6 +187,8 @@ start(struct host *host)
 		ret = fail(EXIT_FAILURE, "no event descriptor can be had");
 	if (ret == 0)
 		ret = ports_start(host);
+	if (ret == 0 && exceptions_open(host) < 0)
+		ret = fail(EXIT_FAILURE, "not enough memory");
 	if (ret == 0)
 		ret = resolve(host);
 	if (ret == 0)
@@ -200,6 +203,8 @@ finish(struct host *host)
 {
 	reload_unregister();
 	msf_telemetry_stop();
+	exceptions_unregister();
+	exceptions_close(host);
 	sinks_free(host->sinks);
 	msf_free(host->msf);
 	ports_stop(host);

@@ -22,16 +22,23 @@ static int __attribute__((format(printf, 2, 3))) fail(int status, const char *fo
 	return status;
 }
 
-/* Every [port N] must be there. */
+/* Every [port N] must be there, and once, by id or by name. */
 static int
 check_sections(const struct host *host)
 {
+	const struct port_section *of[RTE_MAX_ETHPORTS] = {NULL};
+
 	for (unsigned int i = 0; i < host->config.n_ports; i++) {
 		const struct port_section *section = &host->config.ports[i];
+		int id = ethdev_find(section->name);
 
-		if (ethdev_find(section->name) < 0)
+		if (id < 0)
 			return fail(EXIT_USAGE, "%s:%u: port %s: there is no such port",
 				host->args.config, section->line, section->name);
+		if (of[id] != NULL)
+			return fail(EXIT_USAGE, "%s:%u: port %s: line %u is about the same port",
+				host->args.config, section->line, section->name, of[id]->line);
+		of[id] = section;
 	}
 	return 0;
 }
@@ -50,6 +57,8 @@ list_ports(struct host *host)
 	uint16_t id;
 
 	RTE_ETH_FOREACH_DEV(id) {
+		if (exception_of_peer(host, id) != NULL)
+			continue;
 		fill(&host->ports[host->n_ports], host, id);
 		if (host->ports[host->n_ports].settings->enabled)
 			host->n_ports++;
@@ -80,6 +89,23 @@ get_port(struct host *host, uint16_t id)
 	return port;
 }
 
+static void
+find_exceptions(struct host *host)
+{
+	for (unsigned int i = 0; i < host->n_exceptions; i++) {
+		const struct exception *exception = &host->exceptions[i];
+		const uint16_t ends[] = {exception->port_id, exception->peer_id};
+
+		for (int end = 0; end < 2; end++) {
+			struct host_port *port = get_port(host, ends[end]);
+
+			port->key = "exception";
+			port->line = exception->line;
+			host->tx[ends[end]].exception = true;
+		}
+	}
+}
+
 /* Ports that sockets of the config send to. */
 static int
 find_sinks(struct host *host)
@@ -87,14 +113,18 @@ find_sinks(struct host *host)
 	for (unsigned int i = 0; i < host->config.n_sockets; i++) {
 		const struct socket_section *section = &host->config.sockets[i];
 		const char *name = SINK_NAME(section->sink.text);
+		int id = ethdev_find(name);
 
 		if (section->sink.kind != SINK_PORT)
 			continue;
-		if (ethdev_find(name) < 0)
+		if (id < 0)
 			return fail(EXIT_USAGE, "%s:%u: sink: there is no port %s",
 				host->args.config, section->sink_line, name);
+		if (host->tx[id].exception)
+			return fail(EXIT_USAGE, "%s:%u: sink: port %s is one end of an exception",
+				host->args.config, section->sink_line, name);
 
-		struct host_port *port = get_port(host, ethdev_find(name));
+		struct host_port *port = get_port(host, id);
 
 		port->key = "sink";
 		port->line = section->sink_line;
@@ -172,11 +202,9 @@ size_port(struct host *host, struct host_port *port, bool under_mld)
 		ret = size_rx(host, port, under_mld, max.rx);
 	if (ethdev_pairs_queues(port->port_id))
 		pair(&port->queues);
-	host->tx[port->port_id] = (struct port_tx){
-		.running = true,
-		.first = first,
-		.n = port->queues.tx - first,
-	};
+	host->tx[port->port_id].running = true;
+	host->tx[port->port_id].first = first;
+	host->tx[port->port_id].n = port->queues.tx - first;
 	return ret;
 }
 
@@ -185,6 +213,8 @@ ports_find(struct host *host)
 {
 	int ret = check_sections(host);
 
+	if (ret == 0)
+		ret = exceptions_find(host);
 	if (ret != 0)
 		return ret;
 	list_ports(host);
@@ -192,6 +222,7 @@ ports_find(struct host *host)
 		return fail(EXIT_FAILURE,
 			"no port: bind a NIC to a DPDK driver or give --vdev, see --help");
 	count_workers(host);
+	find_exceptions(host);
 	ret = find_sinks(host);
 	for (unsigned int i = 0; i < host->n_ports && ret == 0; i++)
 		ret = size_port(host, &host->ports[i], true);
@@ -292,15 +323,44 @@ ports_stop(struct host *host)
 }
 
 static void
-assign(struct host *host, unsigned int number, const struct host_port *port, uint16_t queue)
+assign(struct worker *worker, const struct worker_queue *queue)
 {
-	struct worker *worker = &host->workers[number];
+	worker->queues[worker->n_queues++] = *queue;
+}
 
-	worker->queues[worker->n_queues++] = (struct worker_queue){
-		.port_id = port->port_id,
-		.queue = queue,
-		.port = port->port,
-	};
+/* Who polls the port polls what is behind its exception. */
+static void
+assign_peer(struct host *host, struct worker *worker, const struct exception *exception)
+{
+	const struct host_port *peer = get_port(host, exception->peer_id);
+
+	for (uint16_t queue = 0; queue < peer->queues.rx; queue++)
+		assign(worker,
+			&(struct worker_queue){
+				.port_id = exception->peer_id,
+				.queue = queue,
+				.others = exception->to_port,
+			});
+}
+
+static void
+assign_port(struct host *host, const struct host_port *port, unsigned int *next)
+{
+	const struct exception *exception = exception_of_port(host, port->port_id);
+
+	for (uint16_t queue = 0; queue < port->queues.rx; queue++) {
+		struct worker *worker = &host->workers[(*next)++ % host->n_workers];
+
+		assign(worker,
+			&(struct worker_queue){
+				.port_id = port->port_id,
+				.queue = queue,
+				.port = port->port,
+				.others = exception != NULL ? exception->to_peer : NULL,
+			});
+		if (queue == 0 && exception != NULL)
+			assign_peer(host, worker, exception);
+	}
 }
 
 void
@@ -309,6 +369,5 @@ ports_assign(struct host *host)
 	unsigned int next = 0;
 
 	for (unsigned int i = 0; i < host->n_ports; i++)
-		for (uint16_t queue = 0; queue < host->ports[i].queues.rx; queue++)
-			assign(host, next++ % host->n_workers, &host->ports[i], queue);
+		assign_port(host, &host->ports[i], &next);
 }

@@ -109,34 +109,61 @@ wait_for_workers(const struct sinks *sinks)
 		usleep(20);
 }
 
-static void
-destroy(struct sink *sink)
+void
+sink_free(struct sink *sink)
 {
+	if (sink == NULL)
+		return;
 	rte_free(sink->counts);
 	free(sink);
 }
 
+static struct sink *
+sink_new(const struct sinks *sinks, const struct sink_ops *ops)
+{
+	size_t counts = sinks->conf.n_workers * sizeof(struct sink_count);
+	struct sink *sink = calloc(1, sizeof(*sink));
+
+	if (sink == NULL)
+		return NULL;
+	sink->ops = ops;
+	sink->conf = &sinks->conf;
+	sink->counts = rte_zmalloc(NULL, counts, RTE_CACHE_LINE_SIZE);
+	if (sink->counts == NULL) {
+		sink_free(sink);
+		return NULL;
+	}
+	return sink;
+}
+
+int
+sink_create_port(struct sink **ret_sink, const struct sinks *sinks, uint16_t port_id)
+{
+	struct sink *sink = sink_new(sinks, &sink_port_ops);
+
+	if (sink == NULL)
+		return -ENOMEM;
+	sink->port_id = port_id;
+	sink->tx_queue = sinks->conf.tx[port_id].first;
+	*ret_sink = sink;
+	return 0;
+}
+
 static int
-create(struct sink **ret_sink, struct sinks *sinks, const struct sink_spec *spec, char *error,
+create(struct sink **ret_sink, const struct sinks *sinks, const struct sink_spec *spec, char *error,
 	size_t size)
 {
-	struct sink *sink = calloc(1, sizeof(*sink));
-	size_t counts = sinks->conf.n_workers * sizeof(struct sink_count);
+	struct sink *sink = sink_new(sinks, kinds[spec->kind].ops);
 	int ret;
 
 	if (sink == NULL)
 		return sink_complain(-ENOMEM, error, size, "sink %.40s: no memory", spec->text);
-	sink->ops = kinds[spec->kind].ops;
-	sink->conf = &sinks->conf;
 	strcpy(sink->text, spec->text);
 	while (sinks->list[sink->index] != NULL)
 		sink->index++;
-	sink->counts = rte_zmalloc(NULL, counts, RTE_CACHE_LINE_SIZE);
-	ret = sink->counts == NULL
-		? sink_complain(-ENOMEM, error, size, "sink %.40s: no memory", spec->text)
-		: sink->ops->open(sink, SINK_NAME(sink->text), error, size);
+	ret = sink->ops->open(sink, SINK_NAME(sink->text), error, size);
 	if (ret < 0) {
-		destroy(sink);
+		sink_free(sink);
 		return ret;
 	}
 	*ret_sink = sink;
@@ -218,7 +245,7 @@ detach(struct sinks *sinks, int socket)
 	sink->ops->close(sink);
 	sinks->list[sink->index] = NULL;
 	sinks->buffers -= sink->ops->buffers;
-	destroy(sink);
+	sink_free(sink);
 }
 
 static int
@@ -269,8 +296,8 @@ sinks_socket_close(struct sinks *sinks, int socket)
 	return ret;
 }
 
-static struct sink_count
-total_of(const struct sink *sink)
+struct sink_count
+sink_total(const struct sink *sink)
 {
 	struct sink_count total = {0};
 	uint64_t lost = sink->lost;
@@ -294,7 +321,7 @@ sinks_socket_total(struct sinks *sinks, int socket, struct sink_count *ret_total
 	pthread_mutex_lock(&sinks->lock);
 	sink = sinks->table.of[socket];
 	if (sink != NULL)
-		*ret_total = total_of(sink);
+		*ret_total = sink_total(sink);
 	pthread_mutex_unlock(&sinks->lock);
 	return sink != NULL;
 }

@@ -114,6 +114,12 @@ int sinks_socket_close(struct sinks *sinks, int socket);
 /* false: the socket only counts. */
 bool sinks_socket_total(struct sinks *sinks, int socket, struct sink_count *ret_total);
 
+/* A sink of no socket, for packets that are none of ours: workers' tx queues of a port. */
+int sink_create_port(struct sink **ret_sink, const struct sinks *sinks, uint16_t port_id);
+/* No worker can use it any more. NULL is allowed. */
+void sink_free(struct sink *sink);
+struct sink_count sink_total(const struct sink *sink);
+
 /* A worker's: all are gone afterwards, and counted. */
 void sink_send(struct sink *sink, unsigned int worker, struct rte_mbuf **mbufs, uint16_t n);
 

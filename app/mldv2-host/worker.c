@@ -4,24 +4,33 @@
 #include <rte_ethdev.h>
 #include <rte_pause.h>
 
+/* true: something came. */
+static bool
+poll_queue(struct worker *worker, const struct worker_queue *queue)
+{
+	struct rte_mbuf *packets[SINK_BURST];
+	struct msf_verdict verdicts[SINK_BURST];
+	uint16_t n = rte_eth_rx_burst(queue->port_id, queue->queue, packets, SINK_BURST);
+
+	if (n == 0)
+		return false;
+	if (queue->port == NULL) {
+		sink_send(queue->others, worker->delivery.worker, packets, n);
+		return true;
+	}
+	n = msf_port_rx(queue->port, queue->queue, packets, n, verdicts);
+	if (n > 0)
+		deliver(&worker->delivery, packets, verdicts, n, queue->others);
+	return true;
+}
+
 bool
 worker_turn(struct worker *worker)
 {
 	bool busy = false;
 
-	for (unsigned int i = 0; i < worker->n_queues; i++) {
-		const struct worker_queue *queue = &worker->queues[i];
-		struct rte_mbuf *packets[SINK_BURST];
-		struct msf_verdict verdicts[SINK_BURST];
-		uint16_t n = rte_eth_rx_burst(queue->port_id, queue->queue, packets, SINK_BURST);
-
-		if (n == 0)
-			continue;
-		busy = true;
-		n = msf_port_rx(queue->port, queue->queue, packets, n, verdicts);
-		if (n > 0)
-			deliver(&worker->delivery, packets, verdicts, n);
-	}
+	for (unsigned int i = 0; i < worker->n_queues; i++)
+		busy |= poll_queue(worker, &worker->queues[i]);
 	rte_rcu_qsbr_quiescent(worker->qsbr, worker->lcore);
 	return busy;
 }

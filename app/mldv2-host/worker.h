@@ -17,7 +17,8 @@
 
 struct worker_queue {
 	uint16_t port_id, queue; /* also its worker number of the port */
-	struct msf_port *port;
+	struct msf_port *port;	 /* NULL: an exception port, all goes to `others` */
+	struct sink *others;	 /* what is none of ours; NULL: freed */
 };
 
 struct worker {

@@ -109,7 +109,7 @@ receive(uint32_t group, uint32_t n)
 			packets[i] = packet(group, FRAME_MAX);
 		n -= burst;
 		burst = msf_port_rx(rig.port, 0, packets, burst, verdicts);
-		deliver(&delivery, packets, verdicts, burst);
+		deliver(&delivery, packets, verdicts, burst, NULL);
 	}
 	rte_rcu_qsbr_quiescent(rig_qsbr, 0);
 }
@@ -121,7 +121,7 @@ receive_one(uint32_t group, uint32_t piece)
 	struct rte_mbuf *mbuf = packet(group, piece), *packets[1] = {mbuf};
 	struct msf_verdict verdicts[1];
 
-	deliver(&delivery, packets, verdicts, msf_port_rx(rig.port, 0, packets, 1, verdicts));
+	deliver(&delivery, packets, verdicts, msf_port_rx(rig.port, 0, packets, 1, verdicts), NULL);
 	rte_rcu_qsbr_quiescent(rig_qsbr, 0);
 	return mbuf;
 }
@@ -365,7 +365,7 @@ TEST(a_number_used_again_waits_for_the_workers)
 	pthread_create(&thread, NULL, replace, &socket);
 	usleep(50000);
 	EXPECT(!opened);
-	deliver(&delivery, packets, verdicts, 4);
+	deliver(&delivery, packets, verdicts, 4, NULL);
 	rte_rcu_qsbr_quiescent(rig_qsbr, 0);
 	rte_rcu_qsbr_thread_offline(rig_qsbr, 0);
 	pthread_join(thread, NULL);
