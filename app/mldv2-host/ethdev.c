@@ -71,6 +71,8 @@ configure(uint16_t port_id, struct ethdev_queues queues)
 
 	if (ret < 0)
 		return ret;
+	/* what came in several segments leaves in several */
+	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (queues.rx > 1 && (info.flow_type_rss_offloads & RSS_IPV6) != 0) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & RSS_IPV6;

@@ -172,6 +172,9 @@ announce(const struct host *host)
 	for (unsigned int i = 0; i < host->n_ports; i++)
 		fprintf(stderr, "mldv2-host " VERSION ": port %u (%s) is under MLD\n",
 			host->ports[i].port_id, host->ports[i].device);
+	for (unsigned int i = 0; i < host->n_exceptions; i++)
+		fprintf(stderr, "mldv2-host: port %u is the exception port of port %u\n",
+			host->exceptions[i].peer_id, host->exceptions[i].port_id);
 }
 
 static int

@@ -180,10 +180,15 @@ size_rx(const struct host *host, struct host_port *port, bool under_mld, uint16_
 		config_section(&host->config, port->port_id, port->device);
 
 	port->queues.rx = under_mld ? port->settings->queues : 1;
-	if (port->queues.rx > max)
+	if (section != NULL && port->queues.rx > max)
 		return fail(EXIT_USAGE, "%s:%u: queues: port %u (%s) has at most %u, not %u",
 			host->args.config, section->queues_line, port->port_id, port->device, max,
 			port->queues.rx);
+	if (ethdev_pairs_queues(port->port_id))
+		pair(&port->queues);
+	if (port->queues.rx > max)
+		return fail(EXIT_FAILURE, "port %u (%s) has %u rx queues, needed are %u",
+			port->port_id, port->device, max, port->queues.rx);
 	return 0;
 }
 
@@ -200,12 +205,25 @@ size_port(struct host *host, struct host_port *port, bool under_mld)
 	ret = size_tx(host, port, under_mld, max.tx);
 	if (ret == 0)
 		ret = size_rx(host, port, under_mld, max.rx);
-	if (ethdev_pairs_queues(port->port_id))
-		pair(&port->queues);
 	host->tx[port->port_id].running = true;
 	host->tx[port->port_id].first = first;
 	host->tx[port->port_id].n = port->queues.tx - first;
 	return ret;
+}
+
+/* Whatever way they go round, a worker has room for them. */
+static int
+check_sum(const struct host *host)
+{
+	unsigned int sum = 0;
+
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		sum += host->ports[i].queues.rx;
+	for (unsigned int i = 0; i < host->n_plain; i++)
+		sum += host->plain[i].queues.rx;
+	return sum <= WORKER_QUEUES_MAX
+		? 0
+		: fail(EXIT_USAGE, "%u rx queues in all, at most %d", sum, WORKER_QUEUES_MAX);
 }
 
 int
@@ -228,7 +246,7 @@ ports_find(struct host *host)
 		ret = size_port(host, &host->ports[i], true);
 	for (unsigned int i = 0; i < host->n_plain && ret == 0; i++)
 		ret = size_port(host, &host->plain[i], false);
-	return ret;
+	return ret == 0 ? check_sum(host) : ret;
 }
 
 struct rte_mempool *

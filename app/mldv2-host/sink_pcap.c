@@ -38,6 +38,9 @@ struct pcap {
 	int fd;	    /* of `file`, which closes it */
 	off_t size; /* to the end of the last whole packet */
 	bool failed;
+	/* ports that the file begins with; packets of others pass for the first one's */
+	uint16_t first_port;
+	bool ports[RTE_MAX_ETHPORTS];
 };
 
 /* The lock guards all, and that one thread at a time is in rte_pcapng: its clock has none. */
@@ -60,16 +63,24 @@ fail(struct pcap *pcap, int error)
 			pcap->sink->text, strerror(errno));
 }
 
+static uint16_t
+port_of(const struct pcap *pcap, const struct rte_mbuf *mbuf)
+{
+	return mbuf->port < RTE_MAX_ETHPORTS && pcap->ports[mbuf->port] ? mbuf->port
+									: pcap->first_port;
+}
+
 /* Copies of some, in their order; less than `n` only when memory has run out. */
 static unsigned int
-copy(struct rte_mbuf **mbufs, unsigned int n, struct rte_mbuf **copies, ssize_t *ret_len)
+copy(const struct pcap *pcap, struct rte_mbuf **mbufs, unsigned int n, struct rte_mbuf **copies,
+	ssize_t *ret_len)
 {
 	unsigned int n_copies = 0;
 
 	*ret_len = 0;
 	for (unsigned int i = 0; i < n; i++) {
-		struct rte_mbuf *mbuf = compat_pcapng_copy(
-			mbufs[i]->port, mbufs[i], writer.copies, SNAPLEN, rte_get_tsc_cycles());
+		struct rte_mbuf *mbuf = compat_pcapng_copy(port_of(pcap, mbufs[i]), mbufs[i],
+			writer.copies, SNAPLEN, rte_get_tsc_cycles());
 
 		if (mbuf == NULL)
 			continue;
@@ -84,7 +95,7 @@ write_batch(struct pcap *pcap, struct rte_mbuf **mbufs, unsigned int n)
 {
 	struct rte_mbuf *copies[BATCH];
 	ssize_t len, written = 0;
-	unsigned int n_copies = copy(mbufs, n, copies, &len);
+	unsigned int n_copies = copy(pcap, mbufs, n, copies, &len);
 
 	errno = 0;
 	if (n_copies > 0)
@@ -257,7 +268,9 @@ write_header(struct pcap *pcap)
 		errno = EIO;
 		if (compat_pcapng_add_interface(pcap->file, port_id) < 0)
 			return -errno;
+		pcap->ports[port_id] = true;
 	}
+	pcap->first_port = rte_eth_find_next(0);
 	pcap->size = lseek(pcap->fd, 0, SEEK_CUR);
 	return 0;
 }
@@ -291,12 +304,13 @@ open_locked(struct sink *sink, const char *path, char *error, size_t size)
 	if (fd < 0)
 		return fd;
 	pcap = calloc(1, sizeof(*pcap));
-	sink->ring = create_ring(sink);
-	if (pcap == NULL || sink->ring == NULL) {
+	sink->ring = pcap != NULL ? create_ring(sink) : NULL;
+	if (sink->ring == NULL) {
+		ret = pcap != NULL ? -rte_errno : -ENOMEM;
 		close(fd);
 		free(pcap);
-		rte_ring_free(sink->ring);
-		return sink_complain(-ENOMEM, error, size, "sink: %.60s: no memory", path);
+		return sink_complain(
+			ret, error, size, "sink: %.60s: no ring: %s", path, strerror(-ret));
 	}
 	pcap->fd = fd;
 	pcap->sink = sink;

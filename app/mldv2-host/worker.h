@@ -12,7 +12,7 @@
 #include "deliver.h"
 #include "msf_port.h"
 
-/* With one worker it polls all. */
+/* Of all ports: one worker may poll all. */
 #define WORKER_QUEUES_MAX (RTE_MAX_ETHPORTS * 16)
 
 struct worker_queue {

@@ -332,6 +332,69 @@ TEST(sinks_may_not_take_all_buffers)
 	finish();
 }
 
+/* Written by the other thread, and given back; in the file it is of one piece. */
+TEST(a_capture_has_packets_in_segments_whole)
+{
+	char path[] = "/tmp/test_sinks_XXXXXX", text[96], file[65536];
+	struct in6_addr src = source_nr(1), dst = group_nr(2);
+	int fd = mkstemp(path), socket;
+	uint8_t frame[256];
+	uint32_t len;
+	ssize_t size;
+
+	start();
+	snprintf(text, sizeof(text), "pcap:%s", path);
+	socket = open_socket("p", text);
+	join(socket, 1);
+	join(socket, 2);
+	join(open_socket("r", "ring:video"), 2);
+	receive_one(2, 20);
+	receive(1, 100);
+	expect_total(socket, 101, 0);
+	close_socket(socket);
+	size = read(fd, file, sizeof(file));
+	len = put_data(frame, &src, &dst, 100);
+	EXPECT_LT(101 * (ssize_t)len, size);
+	if (size > 0)
+		EXPECT(memmem(file, size, frame, len) != NULL);
+	EXPECT_EQ(take_all("video"), 1);
+	close(fd);
+	unlink(path);
+	finish();
+}
+
+static volatile bool closed;
+
+static void *
+close_it(void *socket)
+{
+	EXPECT_EQ(sinks_socket_close(sinks, *(int *)socket), 0);
+	closed = true;
+	return NULL;
+}
+
+/* A worker in the midst of a burst may be about to use the sink. */
+TEST(a_sink_stays_until_the_workers_are_done)
+{
+	pthread_t thread;
+	int socket;
+
+	start();
+	socket = open_socket("a", "ring:video");
+	join(socket, 1);
+	closed = false;
+	pthread_create(&thread, NULL, close_it, &socket);
+	usleep(50000);
+	EXPECT(!closed);
+	EXPECT(rte_ring_lookup("video") != NULL);
+	rte_rcu_qsbr_quiescent(rig_qsbr, 0);
+	rte_rcu_qsbr_thread_offline(rig_qsbr, 0);
+	pthread_join(thread, NULL);
+	rte_rcu_qsbr_thread_online(rig_qsbr, 0);
+	EXPECT(rte_ring_lookup("video") == NULL);
+	finish();
+}
+
 static volatile bool opened;
 
 /* Socket `old` goes, and its number comes back with a ring. */

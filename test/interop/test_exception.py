@@ -158,7 +158,7 @@ def test_reports_still_leave(namespace):
     ("[port 0]\necho = no\n[port net_tap0]\necho = no\n", 5, "line 3 is about the same port"),
     ("[port 3]\nexception = 1\n", 4, "has 1 tx queues, needed are 2: 1 for Reports and 1 for "
      "each of 1 workers"),
-    ("[port 0]\nexception = 3\n", None, None),
+    ("[port 0]\nexception = 3\n[port net_pcap0]\nenabled = no\n", None, None),
 ])
 def test_exceptions_that_may_not_be(namespace, tmp_path, text, where, words):
     options = {"ports": 2, "vdevs": [SECOND_TAP, f"net_pcap0,tx_pcap={tmp_path}/out.pcap"],
