@@ -18,6 +18,8 @@ print_help(void)
 	     "                      SOCKET PORT GROUP include|exclude [SOURCE...]\n"
 	     "  --join PORT,GROUP[,SOURCE]\n"
 	     "                      receive from SOURCE, or from any source; may be repeated\n"
+	     "  --check-config      say what is wrong with the files and --join, and exit with\n"
+	     "                      0 (nothing) or 1; touches no port and needs no root\n"
 	     "  --no-control        telemetry shows, but changes nothing\n"
 	     "  --help, --version   print this, or the version, and exit\n"
 	     "\n"
@@ -67,27 +69,22 @@ take_once(const char **slot, const char *option, const char *value)
 	return true;
 }
 
-static bool
-add_join(struct args *args, char *text)
+static void
+add_join(struct args *args, char *text, struct problems *problems)
 {
 	char *port = strsep(&text, ","), *group = strsep(&text, ","), *source = text;
 	char where[160], error[160];
 
-	snprintf(where, sizeof(where), "--join %s,%s%s%s", port, group != NULL ? group : "",
+	snprintf(where, sizeof(where), "%s,%s%s%s", port, group != NULL ? group : "",
 		source != NULL ? "," : "", source != NULL ? source : "");
-	if (group == NULL) {
-		fprintf(stderr, "mldv2-host: %s: expected PORT,GROUP[,SOURCE]\n", where);
-		return false;
-	}
-	if (memberships_add_join(&args->joins, port, group, source, error, sizeof(error)) < 0) {
-		fprintf(stderr, "mldv2-host: %s: %s\n", where, error);
-		return false;
-	}
-	return true;
+	if (group == NULL)
+		problems_add(problems, "--join", 0, "%s: expected PORT,GROUP[,SOURCE]", where);
+	else if (memberships_add_join(&args->joins, port, group, source, error, sizeof(error)) < 0)
+		problems_add(problems, "--join", 0, "%s: %s", where, error);
 }
 
 static bool
-take_option(struct args *args, int option, char **argv)
+take_option(struct args *args, int option, char **argv, struct problems *problems)
 {
 	switch (option) {
 	case 'c':
@@ -95,9 +92,13 @@ take_option(struct args *args, int option, char **argv)
 	case 'm':
 		return take_once(&args->memberships, "memberships", optarg);
 	case 'j':
-		return add_join(args, optarg);
+		add_join(args, optarg, problems);
+		return true;
 	case 'n':
 		args->no_control = true;
+		return true;
+	case 'k':
+		args->check_config = true;
 		return true;
 	case ':':
 		fprintf(stderr, "mldv2-host: %s: a value is missing (see --help)\n",
@@ -110,12 +111,13 @@ take_option(struct args *args, int option, char **argv)
 }
 
 enum args_result
-args_parse(struct args *args, int argc, char **argv)
+args_parse(struct args *args, int argc, char **argv, struct problems *problems)
 {
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"memberships", required_argument, NULL, 'm'},
 		{"join", required_argument, NULL, 'j'},
+		{"check-config", no_argument, NULL, 'k'},
 		{"no-control", no_argument, NULL, 'n'},
 		{0},
 	};
@@ -130,7 +132,7 @@ args_parse(struct args *args, int argc, char **argv)
 	argv = argc > 0 ? &argv[separator] : empty;
 	optind = 1;
 	while (good && (option = getopt_long(argc, argv, "+:", options, NULL)) != -1)
-		good = take_option(args, option, argv);
+		good = take_option(args, option, argv, problems);
 	if (good && optind < argc) {
 		fprintf(stderr, "mldv2-host: %s: unexpected (see --help)\n", argv[optind]);
 		good = false;

@@ -13,6 +13,7 @@ struct args {
 	const char *memberships;  /* NULL: none */
 	struct memberships joins; /* --join, of the socket "cli" */
 	bool no_control;
+	bool check_config; /* read the files, say what is wrong, and no more */
 };
 
 enum args_result {
@@ -21,8 +22,8 @@ enum args_result {
 	ARGS_WRONG, /* the message is out */
 };
 
-/* `argv` is the whole command line, EAL options included. */
-enum args_result args_parse(struct args *args, int argc, char **argv);
+/* `argv` is the whole command line, EAL options included. A --join that cannot be is a problem. */
+enum args_result args_parse(struct args *args, int argc, char **argv, struct problems *problems);
 void args_fini(struct args *args);
 
 #endif

@@ -190,16 +190,16 @@ struct reader {
 	struct config *config;
 	const char *file;
 	const struct config_entry *entry;
-	char *error;
-	size_t size;
+	struct problems *problems;
 };
 
 static int
 complain(struct reader *reader, const char *what, const char *right)
 {
-	snprintf(reader->error, reader->size, "%s:%u: %s: %s%s%s", reader->file,
-		reader->entry->line,
-		reader->entry->key[0] != '\0' ? reader->entry->key : reader->entry->section, what,
+	const struct config_entry *entry = reader->entry;
+
+	problems_add(reader->problems, reader->file, entry->line, "%s: %s%s%s",
+		entry->key[0] != '\0' ? entry->key : entry->section, what,
 		right != NULL ? ", expected " : "", right != NULL ? right : "");
 	return -1;
 }
@@ -316,28 +316,33 @@ read_entry(struct reader *reader)
 	return complain(reader, "no such section", "[mldv2], [port N] or [socket NAME]");
 }
 
-/* [mldv2] first, wherever it stands: the ports' sections start from it. */
-int
-config_read(struct config *config, const char *file, char *error, size_t size)
+/* [mldv2] first, wherever it stands: the ports' sections start from it. A section that is
+ * wrong is wrong once, not with each of its keys. */
+void
+config_read(struct config *config, const char *file, struct problems *problems)
 {
 	struct config_entry *entries;
+	bool skip = false;
 	unsigned int n;
-	int ret = 0;
 
 	config_init(config);
-	if (config_file_read(file, &entries, &n, error, size) < 0)
-		return -1;
+	config_file_read(file, &entries, &n, problems);
 	for (int pass = 0; pass < 2; pass++) {
-		for (unsigned int i = 0; i < n && ret == 0; i++) {
-			struct reader reader = {config, file, &entries[i], error, size};
+		for (unsigned int i = 0; i < n; i++) {
+			struct reader reader = {config, file, &entries[i], problems};
 			bool first = strcmp(entries[i].section, "mldv2") == 0;
+			bool is_section = entries[i].key[0] == '\0';
 
-			if (first == (pass == 0))
-				ret = read_entry(&reader);
+			if (first != (pass == 0) || (skip && !is_section))
+				continue;
+
+			bool good = read_entry(&reader) == 0;
+
+			if (is_section)
+				skip = !good;
 		}
 	}
 	free(entries);
-	return ret;
 }
 
 const struct port_section *

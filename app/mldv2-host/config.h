@@ -51,8 +51,8 @@ struct config {
 /* The defaults alone. */
 void config_init(struct config *config);
 
-/* Read a file on top of the defaults. 0, or -1 with a message: file, line, key. */
-int config_read(struct config *config, const char *file, char *error, size_t size);
+/* Read a file on top of the defaults; problems name file, line and key. */
+void config_read(struct config *config, const char *file, struct problems *problems);
 
 /* The section of a socket, NULL for none. */
 const struct socket_section *config_socket(const struct config *config, const char *name);

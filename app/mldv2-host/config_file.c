@@ -13,6 +13,8 @@ struct scan {
 	struct config_entry *entries;
 	unsigned int n, room;
 	char section[CONFIG_NAME_MAX];
+	bool skip;		    /* up to the next section: this one is wrong */
+	bool unreadable;	    /* to the library, which would stop there */
 	char name[CONFIG_NAME_MAX]; /* of the line at hand, for complaints */
 };
 
@@ -67,18 +69,26 @@ static const char *
 scan_section(struct scan *scan, unsigned int line, char *text)
 {
 	size_t len = strlen(text);
+	const char *wrong;
 	char *name;
 
-	if (text[len - 1] != ']')
+	scan->skip = true;
+	if (text[len - 1] != ']') {
+		scan->unreadable = true;
 		return "a section is [NAME]";
+	}
 	text[len - 1] = '\0';
 	name = trim(text + 1);
 	if (strcmp(name, text + 1) != 0)
 		return "no blanks at the ends of a section's name";
+	if (strchr(name, ']') != NULL)
+		return "no ] in a section's name: name a port by its id";
 	if (name[0] == '\0' || strlen(name) >= CONFIG_NAME_MAX)
 		return "a section's name has 1 to 63 characters";
 	strcpy(scan->section, name);
-	return add(scan, line, "");
+	wrong = add(scan, line, "");
+	scan->skip = wrong != NULL;
+	return wrong;
 }
 
 static const char *
@@ -90,12 +100,16 @@ scan_line(struct scan *scan, unsigned int line, char *text)
 	text[strcspn(text, "#")] = '\0';
 	text = trim(text);
 	snprintf(scan->name, sizeof(scan->name), "%.*s", (int)strcspn(text, " \t="), text);
-	if (too_long)
+	if (too_long) {
+		scan->unreadable = true;
 		return "longer than 255 characters";
+	}
 	if (text[0] == '\0')
 		return NULL;
 	if (text[0] == '[')
 		return scan_section(scan, line, text);
+	if (scan->skip)
+		return NULL;
 	if (scan->section[0] == '\0')
 		return "before the first [section]";
 	value = strchr(text, '=');
@@ -110,82 +124,80 @@ scan_line(struct scan *scan, unsigned int line, char *text)
 	return add(scan, line, text);
 }
 
-static int
-scan_file(struct scan *scan, const char *file, char *error, size_t size)
+static void
+scan_file(struct scan *scan, const char *file, struct problems *problems)
 {
 	FILE *stream = fopen(file, "re");
-	const char *wrong = NULL;
 	unsigned int line = 0;
 	char *text = NULL;
 	size_t room = 0;
 	ssize_t len;
 
+	scan->unreadable = stream == NULL;
 	if (stream == NULL) {
-		snprintf(error, size, "%s: %s", file, strerror(errno));
-		return -1;
+		problems_add(problems, file, 0, "%s", strerror(errno));
+		return;
 	}
 	errno = 0;
-	while (wrong == NULL && (len = getline(&text, &room, stream)) >= 0) {
+	while ((len = getline(&text, &room, stream)) >= 0) {
+		const char *wrong;
+
 		line++;
 		scan->name[0] = '\0';
-		wrong = memchr(text, '\0', len) != NULL ? "a zero octet: not a text file"
-							: scan_line(scan, line, text);
+		if (memchr(text, '\0', len) != NULL) {
+			problems_add(problems, file, line, "a zero octet: not a text file");
+			scan->unreadable = true;
+			break;
+		}
+		wrong = scan_line(scan, line, text);
+		if (wrong != NULL)
+			problems_add(problems, file, line, "%s%s%s", scan->name,
+				scan->name[0] != '\0' ? ": " : "", wrong);
 	}
-	if (wrong != NULL)
-		snprintf(error, size, "%s:%u: %s%s%s", file, line, scan->name,
-			scan->name[0] != '\0' ? ": " : "", wrong);
-	else if (ferror(stream))
-		snprintf(error, size, "%s: %s", file, strerror(errno));
-	bool good = wrong == NULL && !ferror(stream);
-
+	if (ferror(stream)) {
+		problems_add(problems, file, 0, "%s", strerror(errno));
+		scan->unreadable = true;
+	}
 	free(text);
 	fclose(stream);
-	return good ? 0 : -1;
 }
 
-/* The values as the library reads them. */
-static int
-load_values(struct scan *scan, const char *file, char *error, size_t size)
+/* The values as the library reads them. false: it does not read the file at all. */
+static bool
+load_values(struct scan *scan, const char *file, struct problems *problems)
 {
 	struct rte_cfgfile_parameters params = {.comment_character = '#'};
 	struct rte_cfgfile *cfg = rte_cfgfile_load_with_params(file, 0, &params);
-	int ret = 0;
 
 	if (cfg == NULL) {
-		snprintf(error, size, "%s: cannot be read as an INI file", file);
-		return -1;
+		problems_add(problems, file, 0, "cannot be read as an INI file");
+		return false;
 	}
-	for (unsigned int i = 0; i < scan->n && ret == 0; i++) {
+	for (unsigned int i = 0; i < scan->n; i++) {
 		struct config_entry *entry = &scan->entries[i];
 		const char *value;
 
 		if (entry->key[0] == '\0')
 			continue;
 		value = rte_cfgfile_get_entry(cfg, entry->section, entry->key);
-		if (value == NULL) {
-			snprintf(error, size, "%s:%u: cannot be read: %s", file, entry->line,
-				entry->key);
-			ret = -1;
-		} else {
+		if (value == NULL)
+			problems_add(problems, file, entry->line, "cannot be read: %s", entry->key);
+		else
 			snprintf(entry->value, sizeof(entry->value), "%s", value);
-		}
 	}
 	rte_cfgfile_close(cfg);
-	return ret;
+	return true;
 }
 
-int
+void
 config_file_read(const char *file, struct config_entry **ret_entries, unsigned int *ret_n,
-	char *error, size_t size)
+	struct problems *problems)
 {
 	struct scan scan = {0};
 
-	if (scan_file(&scan, file, error, size) < 0 ||
-		(scan.n > 0 && load_values(&scan, file, error, size) < 0)) {
-		free(scan.entries);
-		return -1;
-	}
+	scan_file(&scan, file, problems);
+	if (scan.unreadable || (scan.n > 0 && !load_values(&scan, file, problems)))
+		scan.n = 0;
 	*ret_entries = scan.entries;
 	*ret_n = scan.n;
-	return 0;
 }

@@ -8,7 +8,7 @@
  * looks at the file first.
  */
 
-#include <stddef.h>
+#include "problems.h"
 
 #define CONFIG_NAME_MAX	 64
 #define CONFIG_VALUE_MAX 256
@@ -20,8 +20,11 @@ struct config_entry {
 	char value[CONFIG_VALUE_MAX];
 };
 
-/* Malloc'ed entries in the order of the file; -1 with a message that names file and line. */
-int config_file_read(const char *file, struct config_entry **ret_entries, unsigned int *ret_n,
-	char *error, size_t size);
+/*
+ * Malloc'ed entries in the order of the file. What is wrong is added to the problems, and the
+ * entries are those that are right; a section that is wrong has none.
+ */
+void config_file_read(const char *file, struct config_entry **ret_entries, unsigned int *ret_n,
+	struct problems *problems);
 
 #endif

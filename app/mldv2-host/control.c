@@ -85,12 +85,11 @@ sleep_until(struct host *host, uint64_t due_ms)
 static void
 reload(struct host *host, bool alone)
 {
-	char message[256];
+	struct problems problems = {0};
 
 	if (alone)
 		worker_pause(&host->workers[0]);
-	if (reload_run(host, message, sizeof(message)) < 0)
-		fprintf(stderr, "mldv2-host: reload: %s\n", message);
+	reload_run(host, &problems);
 	if (alone)
 		worker_resume(&host->workers[0]);
 }

@@ -39,8 +39,6 @@ objection(const struct host *host, const struct port_section *section, int peer)
 	char device[RTE_ETH_NAME_MAX_LEN];
 	const struct port_section *other;
 
-	if (!section->settings.enabled)
-		return "is of no use to a port that is not enabled";
 	if (peer < 0)
 		return "there is no such port";
 	if (peer == ethdev_find(section->name))

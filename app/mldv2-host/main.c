@@ -11,6 +11,7 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
+#include "check.h"
 #include "control.h"
 #include "host.h"
 #include "ports.h"
@@ -23,21 +24,11 @@ fail(int status, const char *message)
 	return status;
 }
 
-/* Files are read and checked before any device is touched. */
 static int
-read_files(struct host *host)
+judge(const struct problems *problems)
 {
-	char error[512];
-
-	config_init(&host->config);
-	if (host->args.config != NULL &&
-		config_read(&host->config, host->args.config, error, sizeof(error)) < 0)
-		return fail(EXIT_USAGE, error);
-	if (host->args.memberships != NULL &&
-		memberships_read(&host->memberships, host->args.memberships, error, sizeof(error)) <
-			0)
-		return fail(EXIT_USAGE, error);
-	return 0;
+	problems_print(problems, "");
+	return problems->n > 0 ? EXIT_USAGE : 0;
 }
 
 /* Port names in what is wanted become handles: of ports to be, then of ports. */
@@ -45,12 +36,11 @@ static int
 resolve(struct host *host)
 {
 	const char *file = host->args.memberships;
-	char error[512];
+	struct problems problems = {0};
 
-	if (reload_resolve(host, &host->memberships, file, error, sizeof(error)) < 0 ||
-		reload_resolve(host, &host->args.joins, file, error, sizeof(error)) < 0)
-		return fail(EXIT_USAGE, error);
-	return 0;
+	reload_resolve(host, &host->memberships, file, &problems);
+	reload_resolve(host, &host->args.joins, file, &problems);
+	return judge(&problems);
 }
 
 static int
@@ -120,7 +110,7 @@ start_telemetry(struct host *host)
 static int
 open_sockets(struct host *host)
 {
-	char error[512];
+	struct problems problems = {0};
 
 	for (unsigned int i = 0; i < host->config.n_sockets; i++) {
 		const struct socket_section *section = &host->config.sockets[i];
@@ -128,15 +118,13 @@ open_sockets(struct host *host)
 		int ret = sinks_socket_open(
 			host->sinks, section->name, section->sink.text, why, sizeof(why));
 
-		if (ret >= 0)
-			continue;
-		snprintf(error, sizeof(error), "%s:%u: %s", host->args.config, section->sink_line,
-			why[0] != '\0' ? why : strerror(-ret));
-		return fail(EXIT_USAGE, error);
+		if (ret < 0)
+			problems_add(&problems, host->args.config, section->sink_line, "%s",
+				why[0] != '\0' ? why : strerror(-ret));
 	}
-	if (reload_apply_all(host, error, sizeof(error)) < 0)
-		return fail(EXIT_USAGE, error);
-	return 0;
+	if (problems.n == 0)
+		reload_apply_all(host, &problems);
+	return judge(&problems);
 }
 
 static void
@@ -223,9 +211,10 @@ int
 main(int argc, char **argv)
 {
 	static struct host host;
+	static struct problems problems;
 	int ret;
 
-	switch (args_parse(&host.args, argc, argv)) {
+	switch (args_parse(&host.args, argc, argv, &problems)) {
 	case ARGS_DONE:
 		return EXIT_SUCCESS;
 	case ARGS_WRONG:
@@ -233,7 +222,10 @@ main(int argc, char **argv)
 	case ARGS_RUN:
 		break;
 	}
-	ret = read_files(&host);
+	check_files(&host, &problems);
+	if (host.args.check_config)
+		return check_report(&host, &problems);
+	ret = judge(&problems);
 	if (ret != 0)
 		return ret;
 	if (rte_eal_init(argc, argv) < 0)

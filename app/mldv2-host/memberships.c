@@ -79,9 +79,13 @@ add_source(struct wanted *wanted, const char *text, char *error, size_t size)
 	if (sources == NULL)
 		return complain(error, size, "no memory");
 	wanted->sources = sources;
-	sources[wanted->n_sources++] = source;
-	if (mldv2_sources_normalize(sources, wanted->n_sources) != wanted->n_sources)
+	sources[wanted->n_sources] = source;
+
+	uint32_t n = mldv2_sources_normalize(sources, wanted->n_sources + 1);
+
+	if (n == wanted->n_sources)
 		return complain(error, size, "source named twice: %.60s", text);
+	wanted->n_sources = n;
 	return 0;
 }
 
@@ -132,35 +136,47 @@ parse_line(struct memberships *memberships, char *text, unsigned int line, char 
 	return parse_words(wanted, text, error, size);
 }
 
-int
-memberships_read(struct memberships *memberships, const char *file, char *error, size_t size)
+/* A line that is wrong is none. */
+static void
+take_line(struct memberships *memberships, char *text, unsigned int line, const char *file,
+	struct problems *problems)
 {
-	char *text = NULL, why[160];
+	uint32_t before = memberships->n;
+	char why[160];
+
+	if (parse_line(memberships, text, line, why, sizeof(why)) == 0)
+		return;
+	problems_add(problems, file, line, "%s", why);
+	if (memberships->n > before)
+		free(memberships->items[--memberships->n].sources);
+}
+
+void
+memberships_read(struct memberships *memberships, const char *file, struct problems *problems)
+{
+	char *text = NULL;
 	size_t room = 0;
 	FILE *stream = fopen(file, "re");
 	unsigned int line = 0;
 	ssize_t len;
-	int ret = 0;
 
 	*memberships = (struct memberships){0};
-	if (stream == NULL)
-		return complain(error, size, "%s: %s", file, strerror(errno));
-	while (ret == 0 && (len = getline(&text, &room, stream)) >= 0) {
-		line++;
-		if (memchr(text, '\0', len) != NULL)
-			ret = complain(why, sizeof(why), "a zero octet: not a text file");
-		else
-			ret = parse_line(memberships, text, line, why, sizeof(why));
-		if (ret < 0)
-			complain(error, size, "%s:%u: %s", file, line, why);
+	if (stream == NULL) {
+		problems_add(problems, file, 0, "%s", strerror(errno));
+		return;
 	}
-	if (ret == 0 && ferror(stream))
-		ret = complain(error, size, "%s: %s", file, strerror(errno));
+	while ((len = getline(&text, &room, stream)) >= 0) {
+		line++;
+		if (memchr(text, '\0', len) != NULL) {
+			problems_add(problems, file, line, "a zero octet: not a text file");
+			break;
+		}
+		take_line(memberships, text, line, file, problems);
+	}
+	if (ferror(stream))
+		problems_add(problems, file, 0, "%s", strerror(errno));
 	free(text);
 	fclose(stream);
-	if (ret < 0)
-		memberships_fini(memberships);
-	return ret;
 }
 
 static struct wanted *
@@ -198,18 +214,63 @@ memberships_add_join(struct memberships *memberships, const char *port, const ch
 		wanted->group = group;
 		wanted->mode = source == NULL ? MLDV2_EXCLUDE : MLDV2_INCLUDE;
 	}
-	return source == NULL ? 0 : add_source(wanted, source, error, size);
+	if (source == NULL || add_source(wanted, source, error, size) == 0)
+		return 0;
+	if (wanted->n_sources == 0) /* it has just been made */
+		free(memberships->items[--memberships->n].sources);
+	return -1;
+}
+
+static int
+compare(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+	int ret;
+
+	if (a->ifindex != b->ifindex)
+		return a->ifindex < b->ifindex ? -1 : 1;
+	ret = mldv2_addr_cmp(&a->group, &b->group);
+	return ret != 0 ? ret : strcmp(a->socket, b->socket);
+}
+
+static int
+compare_lines(const void *left, const void *right)
+{
+	const struct wanted *a = left, *b = right;
+	int ret = compare(a, b);
+
+	return ret != 0 ? ret : (a->line > b->line) - (a->line < b->line);
+}
+
+void
+memberships_sort(struct memberships *memberships, const char *file, struct problems *problems)
+{
+	char group[INET6_ADDRSTRLEN];
+
+	if (memberships->n == 0)
+		return;
+	qsort(memberships->items, memberships->n, sizeof(*memberships->items), compare_lines);
+	for (uint32_t i = 1; i < memberships->n; i++) {
+		const struct wanted *earlier = &memberships->items[i - 1], *wanted = earlier + 1;
+
+		if (compare(earlier, wanted) != 0)
+			continue;
+		inet_ntop(AF_INET6, &wanted->group, group, sizeof(group));
+		if (wanted->line > 0)
+			problems_add(problems, file, wanted->line,
+				"%s: the same socket, port and group stand in line %u", group,
+				earlier->line);
+		else
+			problems_add(problems, "--join", 0,
+				"%s: the port is named in two ways, use one", group);
+	}
 }
 
 const struct wanted *
 memberships_find(const struct memberships *memberships, const struct wanted *like)
 {
-	for (uint32_t i = 0; i < memberships->n; i++) {
-		const struct wanted *wanted = &memberships->items[i];
-
-		if (wanted->ifindex == like->ifindex && strcmp(wanted->socket, like->socket) == 0 &&
-			mldv2_addr_cmp(&wanted->group, &like->group) == 0)
-			return wanted;
-	}
-	return NULL;
+	if (memberships->n == 0)
+		return NULL;
+	return bsearch(
+		like, memberships->items, memberships->n, sizeof(*memberships->items), compare);
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "msf.h"
+#include "problems.h"
 
 struct wanted {
 	unsigned int line; /* 0: not from a file */
@@ -25,14 +26,18 @@ struct memberships {
 	uint32_t n, room;
 };
 
-/* Read a file. 0, or -1 with a message that names file and line. */
-int memberships_read(struct memberships *memberships, const char *file, char *error, size_t size);
+/* Read a file; problems name file and line, and what is right is there all the same. */
+void memberships_read(struct memberships *memberships, const char *file, struct problems *problems);
 
 /* One --join; the sources of one group add up. 0, or -1 with a message. */
 int memberships_add_join(struct memberships *memberships, const char *port, const char *group,
 	const char *source, char *error, size_t size);
 
 void memberships_fini(struct memberships *memberships);
+
+/* Once all have ifindexes: put them into the order that memberships_find() needs. What names
+ * the same socket, port and group as an earlier line is a problem. */
+void memberships_sort(struct memberships *memberships, const char *file, struct problems *problems);
 
 /* The entry for the same socket, port and group, or NULL. Both sides have ifindexes. */
 const struct wanted *memberships_find(

@@ -15,17 +15,15 @@
 static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct host *reloadable;
 
-/* "file:line: group", or the same of the command line. */
+/* About a line of the file, or the same of the command line. */
 static int
-complain(const struct wanted *wanted, const char *file, char *error, size_t size, const char *what,
+complain(struct problems *problems, const struct wanted *wanted, const char *file, const char *what,
 	const char *detail)
 {
-	char group[INET6_ADDRSTRLEN], line[16] = "";
+	char group[INET6_ADDRSTRLEN];
 
 	inet_ntop(AF_INET6, &wanted->group, group, sizeof(group));
-	if (wanted->line > 0)
-		snprintf(line, sizeof(line), ":%u", wanted->line);
-	snprintf(error, size, "%s%s: %s: %s%s", wanted->line > 0 ? file : "--join", line, group,
+	problems_add(problems, wanted->line > 0 ? file : "--join", wanted->line, "%s: %s%s", group,
 		what, detail);
 	return -1;
 }
@@ -41,27 +39,24 @@ find_port(const struct host *host, const char *name)
 	return NULL;
 }
 
-int
+void
 reload_resolve(const struct host *host, struct memberships *memberships, const char *file,
-	char *error, size_t size)
+	struct problems *problems)
 {
+	unsigned int before = problems->n;
+
 	for (uint32_t i = 0; i < memberships->n; i++) {
 		struct wanted *wanted = &memberships->items[i];
 		const struct host_port *port = find_port(host, wanted->port);
 
 		if (port == NULL)
-			return complain(wanted, file, error, size, "no such port: ", wanted->port);
-		wanted->ifindex = port->port != NULL ? msf_port_ifindex(port->port)
-						     : (uint32_t)port->port_id + 1;
+			complain(problems, wanted, file, "no such port: ", wanted->port);
+		else
+			wanted->ifindex = port->port != NULL ? msf_port_ifindex(port->port)
+							     : (uint32_t)port->port_id + 1;
 	}
-	for (uint32_t i = 0; i < memberships->n; i++) {
-		struct wanted *wanted = &memberships->items[i];
-
-		if (memberships_find(memberships, wanted) != wanted)
-			return complain(wanted, file, error, size,
-				"the same socket, port and group stand in an earlier line", "");
-	}
-	return 0;
+	if (problems->n == before)
+		memberships_sort(memberships, file, problems);
 }
 
 /* Requests with the entries they come from. */
@@ -108,8 +103,8 @@ plan_set(struct plan *plan, int socket, const struct wanted *wanted, bool leave)
 	};
 }
 
-static const char *
-explain(int error)
+const char *
+reload_explain(int error)
 {
 	switch (error) {
 	case -EINVAL:
@@ -129,7 +124,7 @@ explain(int error)
  * names it. */
 static int
 open_socket(struct host *host, struct plan *plan, const struct wanted *wanted, const char *file,
-	char *error, size_t size)
+	struct problems *problems)
 {
 	const struct socket_section *section = config_socket(&host->config, wanted->socket);
 	int socket = msf_socket_find(host->msf, wanted->socket);
@@ -142,19 +137,19 @@ open_socket(struct host *host, struct plan *plan, const struct wanted *wanted, c
 	if (socket >= 0)
 		plan->opened[plan->n_opened++] = socket;
 	else
-		complain(wanted, file, error, size, why[0] != '\0' ? why : explain(socket), "");
+		complain(problems, wanted, file, why[0] != '\0' ? why : reload_explain(socket), "");
 	return socket;
 }
 
 /* All or nothing; sockets that were opened for it are closed again when it fails. */
 static int
-carry_out(struct host *host, struct plan *plan, const char *file, char *error, size_t size)
+carry_out(struct host *host, struct plan *plan, const char *file, struct problems *problems)
 {
 	uint32_t failed;
 	int ret = plan->n > 0 ? msf_batch(host->msf, plan->requests, plan->n, &failed) : 0;
 
 	if (ret < 0) {
-		complain(plan->sources[failed], file, error, size, explain(ret), "");
+		complain(problems, plan->sources[failed], file, reload_explain(ret), "");
 		for (uint32_t i = 0; i < plan->n_opened; i++)
 			sinks_socket_close(host->sinks, plan->opened[i]);
 	}
@@ -163,11 +158,11 @@ carry_out(struct host *host, struct plan *plan, const char *file, char *error, s
 
 static int
 plan_joins(struct host *host, struct plan *plan, const struct memberships *memberships,
-	const char *file, char *error, size_t size)
+	const char *file, struct problems *problems)
 {
 	for (uint32_t i = 0; i < memberships->n; i++) {
 		const struct wanted *wanted = &memberships->items[i];
-		int socket = open_socket(host, plan, wanted, file, error, size);
+		int socket = open_socket(host, plan, wanted, file, problems);
 
 		if (socket < 0)
 			return socket;
@@ -177,20 +172,20 @@ plan_joins(struct host *host, struct plan *plan, const struct memberships *membe
 }
 
 int
-reload_apply_all(struct host *host, char *error, size_t size)
+reload_apply_all(struct host *host, struct problems *problems)
 {
 	const char *file = host->args.memberships;
 	struct plan plan;
 	int ret = plan_create(&plan, host->memberships.n + host->args.joins.n);
 
 	if (ret < 0)
-		snprintf(error, size, "no memory");
+		problems_add(problems, file != NULL ? file : "--join", 0, "no memory");
 	if (ret == 0)
-		ret = plan_joins(host, &plan, &host->memberships, file, error, size);
+		ret = plan_joins(host, &plan, &host->memberships, file, problems);
 	if (ret == 0)
-		ret = plan_joins(host, &plan, &host->args.joins, file, error, size);
+		ret = plan_joins(host, &plan, &host->args.joins, file, problems);
 	if (ret == 0)
-		ret = carry_out(host, &plan, file, error, size);
+		ret = carry_out(host, &plan, file, problems);
 	plan_fini(&plan);
 	return ret < 0 ? -1 : 0;
 }
@@ -218,7 +213,7 @@ is_member(struct host *host, int socket, const struct wanted *wanted)
 /* What the file said and says no more; what it says new or otherwise. Nothing else. */
 static int
 plan_difference(struct host *host, struct plan *plan, const struct memberships *new,
-	const char *file, char *error, size_t size)
+	const char *file, struct problems *problems)
 {
 	for (uint32_t i = 0; i < host->memberships.n; i++) {
 		const struct wanted *old = &host->memberships.items[i];
@@ -234,7 +229,7 @@ plan_difference(struct host *host, struct plan *plan, const struct memberships *
 
 		if (old != NULL && is_same(old, wanted))
 			continue;
-		socket = open_socket(host, plan, wanted, file, error, size);
+		socket = open_socket(host, plan, wanted, file, problems);
 		if (socket < 0)
 			return socket;
 		msf_socket_set_idempotent(host->msf, socket, true);
@@ -244,18 +239,18 @@ plan_difference(struct host *host, struct plan *plan, const struct memberships *
 }
 
 static int
-apply_difference(struct host *host, struct memberships *new, char *error, size_t size)
+apply_difference(struct host *host, struct memberships *new, struct problems *problems)
 {
 	const char *file = host->args.memberships;
 	struct plan plan;
 	int ret = plan_create(&plan, host->memberships.n + new->n);
 
 	if (ret < 0)
-		snprintf(error, size, "no memory");
+		problems_add(problems, file != NULL ? file : "--join", 0, "no memory");
 	if (ret == 0)
-		ret = plan_difference(host, &plan, new, file, error, size);
+		ret = plan_difference(host, &plan, new, file, problems);
 	if (ret == 0)
-		ret = carry_out(host, &plan, file, error, size);
+		ret = carry_out(host, &plan, file, problems);
 	if (ret == 0) {
 		memberships_fini(&host->memberships);
 		host->memberships = *new;
@@ -266,30 +261,33 @@ apply_difference(struct host *host, struct memberships *new, char *error, size_t
 }
 
 int
-reload_run(struct host *host, char *error, size_t size)
+reload_run(struct host *host, struct problems *problems)
 {
 	const char *file = host->args.memberships;
 	struct memberships new;
 	int ret = -EINVAL;
 
 	if (file == NULL) {
-		snprintf(error, size, "no --memberships file was given");
+		problems_add(problems, "--memberships", 0, "no file was given");
 		return -ENOENT;
 	}
-	if (memberships_read(&new, file, error, size) < 0)
-		return -EINVAL;
+	memberships_read(&new, file, problems);
 	pthread_mutex_lock(&reload_lock);
-	if (reload_resolve(host, &new, file, error, size) == 0)
-		ret = apply_difference(host, &new, error, size);
+	if (problems->n == 0)
+		reload_resolve(host, &new, file, problems);
+	if (problems->n == 0)
+		ret = apply_difference(host, &new, problems);
 	pthread_mutex_unlock(&reload_lock);
 	memberships_fini(&new);
+	problems_print(problems, "reload: ");
 	return ret;
 }
 
 static int
 on_reload(const char *command, const char *params, struct rte_tel_data *data)
 {
-	char message[256] = "shutting down";
+	char message[RTE_TEL_MAX_STRING_LEN] = "shutting down";
+	struct problems problems = {0};
 	struct host *host;
 	int ret = -ESHUTDOWN;
 
@@ -299,8 +297,10 @@ on_reload(const char *command, const char *params, struct rte_tel_data *data)
 	pthread_mutex_lock(&reload_lock);
 	host = reloadable;
 	pthread_mutex_unlock(&reload_lock);
-	if (host != NULL)
-		ret = reload_run(host, message, sizeof(message));
+	if (host != NULL) {
+		ret = reload_run(host, &problems);
+		problems_first(&problems, message, sizeof(message));
+	}
 	return msf_telemetry_result(data, ret, message);
 }
 

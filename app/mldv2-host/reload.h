@@ -6,21 +6,24 @@
 
 #include "host.h"
 
-/* At start: open the sockets and join, all or nothing. 0, or -1 with a message. */
-int reload_apply_all(struct host *host, char *error, size_t size);
+/* At start: open the sockets and join, all or nothing. 0, or -1 and there is a problem. */
+int reload_apply_all(struct host *host, struct problems *problems);
 
 /*
  * Read the memberships file again and apply the difference to what it said before, all or
- * nothing. 0, or a negative errno with a message. Any thread.
+ * nothing. 0, or a negative errno and the problems, which are printed already. Any thread.
  */
-int reload_run(struct host *host, char *error, size_t size);
+int reload_run(struct host *host, struct problems *problems);
 
 /* Serve /mldv2/reload. */
 int reload_register(struct host *host);
 void reload_unregister(void);
 
-/* Turn port names into ifindexes. 0, or -1 with a message that names the line. */
-int reload_resolve(const struct host *host, struct memberships *memberships, const char *file,
-	char *error, size_t size);
+/* Turn port names into ifindexes. */
+void reload_resolve(const struct host *host, struct memberships *memberships, const char *file,
+	struct problems *problems);
+
+/* Why msf_batch() or msf_socket_open() said no to a line. */
+const char *reload_explain(int error);
 
 #endif
