@@ -10,6 +10,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_pdump.h>
 
 #include "check.h"
 #include "control.h"
@@ -165,6 +166,16 @@ announce(const struct host *host)
 			host->exceptions[i].peer_id, host->exceptions[i].port_id);
 }
 
+/* dpdk-dumpcap and dpdk-pdump may attach. Without it all else works, so it fails nothing;
+ * where there can be no secondary process nobody would miss it. */
+static void
+allow_capture(void)
+{
+	if (rte_pdump_init() < 0 && rte_errno != ENOTSUP)
+		fprintf(stderr, "mldv2-host: dpdk-dumpcap cannot attach: %s\n",
+			rte_strerror(rte_errno));
+}
+
 static int
 start(struct host *host)
 {
@@ -231,6 +242,7 @@ main(int argc, char **argv)
 	if (rte_eal_init(argc, argv) < 0)
 		return fail(rte_errno == EINVAL ? EXIT_USAGE : EXIT_FAILURE,
 			"EAL did not start, it says why above");
+	allow_capture();
 	ret = start(&host);
 	if (ret == 0) {
 		ports_assign(&host);
@@ -241,6 +253,7 @@ main(int argc, char **argv)
 		stop_workers(&host);
 	}
 	finish(&host);
+	rte_pdump_uninit();
 	rte_eal_cleanup();
 	return ret;
 }

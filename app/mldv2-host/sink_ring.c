@@ -5,11 +5,14 @@
  */
 #include <errno.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 
 #include "sink.h"
 
-#define RING_SIZE 1024
+#define RING_SIZE      1024
+#define STUCK_TRIES    100
+#define STUCK_DELAY_US 1000
 
 static int
 ring_open(struct sink *sink, const char *name, char *error, size_t size)
@@ -24,14 +27,31 @@ ring_open(struct sink *sink, const char *name, char *error, size_t size)
 	return 0;
 }
 
+/* A process that dies inside a dequeue, between its two steps, leaves the ring so that whoever
+ * dequeues next waits for it forever. One that lives needs some nanoseconds. */
+static bool
+is_stuck(const struct rte_ring *ring)
+{
+	for (int tries = 0; tries < STUCK_TRIES; tries++) {
+		if (__atomic_load_n(&ring->cons.head, __ATOMIC_ACQUIRE) ==
+			__atomic_load_n(&ring->cons.tail, __ATOMIC_ACQUIRE))
+			return false;
+		rte_delay_us_sleep(STUCK_DELAY_US);
+	}
+	return true;
+}
+
+/* Packets in a ring that is stuck are lost to the pool; that is better than to wait. */
 static void
 ring_close(struct sink *sink)
 {
 	struct rte_mbuf *mbufs[SINK_BURST];
 	unsigned int n;
 
-	while ((n = rte_ring_dequeue_burst(sink->ring, (void **)mbufs, SINK_BURST, NULL)) > 0)
-		rte_pktmbuf_free_bulk(mbufs, n);
+	if (!is_stuck(sink->ring))
+		while ((n = rte_ring_dequeue_burst(sink->ring, (void **)mbufs, SINK_BURST, NULL)) >
+			0)
+			rte_pktmbuf_free_bulk(mbufs, n);
 	rte_ring_free(sink->ring);
 }
 

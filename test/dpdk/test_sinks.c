@@ -195,6 +195,35 @@ TEST(a_full_ring_drops_and_counts)
 	finish();
 }
 
+/* A reader that dies inside a dequeue has moved the head of the consumers, and not their tail:
+ * whoever dequeues after it would wait forever. */
+TEST(a_ring_whose_reader_died_inside_it_is_closed)
+{
+	struct rte_ring *ring;
+	void *packets[RING];
+	int socket;
+
+	start();
+	socket = open_socket("a", "ring:video");
+	join(socket, 1);
+	receive(1, 40);
+	ring = rte_ring_lookup("video");
+	EXPECT_EQ(rte_ring_dequeue_burst(ring, packets, 40, NULL), 40);
+	rte_pktmbuf_free_bulk((struct rte_mbuf **)packets, 40);
+	ring->cons.head += 8;
+	receive(1, RING + 10); /* its places come back to nobody */
+	expect_total(socket, RING + 40, 10);
+	ring->cons.head -= 8; /* so that the test gets its buffers */
+	EXPECT_EQ(take_all("video"), RING);
+	ring->cons.head += 8;
+	close_socket(socket);
+	EXPECT(rte_ring_lookup("video") == NULL);
+	join(open_socket("a", "ring:video"), 1); /* and a new one works */
+	receive(1, 3);
+	EXPECT_EQ(take_all("video"), 3);
+	finish();
+}
+
 /* A reference each, also of a packet in segments. */
 TEST(two_sinks_share_a_packet)
 {

@@ -19,6 +19,7 @@ sys.path.insert(0, HERE)
 
 import bench as bench_module  # noqa: E402
 import host as host_module  # noqa: E402
+import hugepages as hugepages_module  # noqa: E402
 import netns  # noqa: E402
 import tshark  # noqa: E402
 import v1_mode  # noqa: E402
@@ -66,6 +67,16 @@ def module_namespace(able):
 def namespace(able):
     with netns.Namespace() as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="module")
+def huge_dir(able):
+    """A hugetlbfs with pages for one host and its secondary processes."""
+    try:
+        with hugepages_module.Hugepages(hugepages_module.PAGES) as pages:
+            yield pages.directory
+    except hugepages_module.Unavailable as error:
+        pytest.skip(str(error))
 
 
 class SharedBench:

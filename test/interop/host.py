@@ -54,11 +54,12 @@ def _environment(runtime_dir):
 class Host:
     """One running mldv2-host. Ports are taps tap0, tap1, … in the namespace.
 
-    `cores` is "0,1", or "0@0,1@1,2@1" for more workers than the machine has cores.
+    `cores` is "0,1", or "0@0,1@1,2@1" for more workers than the machine has cores. Only with
+    `huge_dir`, a hugetlbfs with pages, can there be secondary processes.
     """
 
     def __init__(self, namespace, app_args=(), *, ports=1, config=None, memberships=None,
-                 cores="0,1", memory=512, vdevs=()):
+                 cores="0,1", memory=512, vdevs=(), huge_dir=None):
         self.namespace = namespace
         self.dir = tempfile.mkdtemp(prefix="mldv2-")
         self.prefix = f"t{secrets.token_hex(3)}"
@@ -66,8 +67,9 @@ class Host:
         self.config_path = self.write("host.conf", config) if config is not None else None
         self.memberships_path = (self.write("memberships.conf", memberships)
                                  if memberships is not None else None)
-        eal = ["--no-huge", "-m", str(memory), "--lcores" if "@" in cores else "-l", cores,
-               "--no-pci", f"--file-prefix={self.prefix}"]
+        eal = ["--huge-dir", huge_dir] if huge_dir else ["--no-huge"]
+        eal += ["-m", str(memory), "--lcores" if "@" in cores else "-l", cores,
+                "--no-pci", f"--file-prefix={self.prefix}"]
         eal += [f"--vdev=net_tap{i},iface={tap},mac={mac(i)}" for i, tap in enumerate(self.taps)]
         eal += [f"--vdev={v}" for v in vdevs]
         app = list(app_args)
