@@ -63,6 +63,10 @@ static const struct key own_keys[] = {
 static const struct key msf_keys[] = {
 	{"mld_maxsrcfilter", KEY_U32, offsetof(struct msf_conf, mld_maxsrcfilter), 1, 65535},
 	{"mld_somaxsrc", KEY_U32, offsetof(struct msf_conf, mld_somaxsrc), 1, 65535},
+	{"mem_msfilter_limit", KEY_U32, offsetof(struct msf_conf, mem_msfilter_limit), 0,
+		UINT32_MAX},
+	{"mem_ip_moptions_limit", KEY_U32, offsetof(struct msf_conf, mem_ip_moptions_limit), 0,
+		UINT32_MAX},
 	{"ssm_range", KEY_SSM_RANGE, offsetof(struct msf_conf, ssm_range), 0, 0},
 	{"ssm_exclude", KEY_BOOL, offsetof(struct msf_conf, ssm_exclude), 0, 1},
 	{0},

@@ -111,8 +111,8 @@ reload_explain(int error)
 		return "not possible for this group: any-source or exclude in ff3x::/32, or a "
 		       "source that cannot be one";
 	case -ENOBUFS:
-		return "more sources than mld_somaxsrc or mld_maxsrcfilter allow, or the table "
-		       "is full";
+		return "more sources than mld_somaxsrc or mld_maxsrcfilter allow, more memory "
+		       "than mem_ip_moptions_limit or mem_msfilter_limit, or the table is full";
 	case -EMFILE:
 		return "too many sockets";
 	default:

@@ -370,6 +370,23 @@ mldv2_host_stats(const struct mldv2_host *host)
 	return &host->stats;
 }
 
+void
+mldv2_host_get_memory(const struct mldv2_host *host, struct mldv2_host_memory *ret_memory)
+{
+	const size_t per_source = sizeof(struct in6_addr) + sizeof(uint8_t);
+	const struct group *group;
+
+	*ret_memory = (struct mldv2_host_memory){0};
+	TAILQ_FOREACH(group, &host->groups, link) {
+		bool member = group_is_member(group);
+		uint64_t bytes = sizeof(*group) +
+			(group->sources.n + (uint64_t)group->others.n) * per_source;
+
+		*(member ? &ret_memory->groups : &ret_memory->tombstones) += 1;
+		*(member ? &ret_memory->bytes : &ret_memory->tombstone_bytes) += bytes;
+	}
+}
+
 static uint64_t
 due_or_never(const struct timer *timer, const struct ready *ready)
 {

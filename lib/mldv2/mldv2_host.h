@@ -206,6 +206,15 @@ void mldv2_host_get_status(
 
 const struct mldv2_host_stats *mldv2_host_stats(const struct mldv2_host *host);
 
+/** Octets that groups take, without what libc's allocator adds to each object. */
+struct mldv2_host_memory {
+	uint64_t groups, bytes;		      /**< with reception state */
+	uint64_t tombstones, tombstone_bytes; /**< left, kept for what is still to be told */
+};
+
+/** Walks over all groups. */
+void mldv2_host_get_memory(const struct mldv2_host *host, struct mldv2_host_memory *ret_memory);
+
 /** @return 0, or -EADDRNOTAVAIL when the group has neither state nor copies to send. */
 int mldv2_host_get_group(const struct mldv2_host *host, const struct in6_addr *group,
 	struct mldv2_group_status *ret_status);

@@ -17,6 +17,12 @@
 #define STACK_SOCKET   MSF_SOCKETS_MAX
 #define SOCKET_SLOTS   (MSF_SOCKETS_MAX + 1)
 
+/* What an account was told of an object. */
+struct charge {
+	struct msf_account *to; /* NULL: nothing yet */
+	uint64_t bytes;
+};
+
 /* A socket's filter of one group on one interface; replaced as a whole, never edited. */
 struct membership {
 	TAILQ_ENTRY(membership) of_socket;
@@ -35,12 +41,15 @@ struct msf_group {
 	struct msf_interface *interface;
 	struct membership_list members;
 	uint32_t n_members;
+	uint32_t n_of_sockets; /* of these, those that are not the stack's */
 	/* merged from all members (RFC 9777 section 4.2) */
 	enum mldv2_mode mode;
 	uint32_t n_sources;
 	struct in6_addr *sources;
+	struct charge charge;
 	/* while a batch runs */
 	bool touched;
+	bool grown;	     /* a member asks for more than before */
 	uint32_t touched_by; /* last request */
 	TAILQ_ENTRY(msf_group) touched_link;
 };
@@ -72,6 +81,7 @@ struct msf {
 	uint32_t n_interfaces;
 	struct msf_socket *sockets; /* SOCKET_SLOTS */
 	uint32_t n_sockets;	    /* open */
+	struct msf_memory memory;
 };
 
 /* The context of that number, or NULL. Needs no lock. */
@@ -99,6 +109,20 @@ group_merged(const struct msf_group *group)
 {
 	return (struct mldv2_filter){group->mode, group->n_sources, group->sources};
 }
+
+/* account.c: plain counters, kept up with the lock held. */
+struct msf_account *membership_account(struct msf *msf, int socket);
+uint64_t membership_bytes(uint32_t n_sources);
+void membership_charge(struct msf *msf, const struct membership *membership);
+void membership_discharge(struct msf *msf, const struct membership *membership);
+/* -ENOBUFS when a socket's filter of `after` octets in place of one of `before` is too much. */
+int membership_check(struct msf *msf, int socket, uint64_t before, uint64_t after);
+uint64_t group_bytes(uint32_t n_sources);
+struct msf_account *group_account(struct msf *msf, const struct msf_group *group);
+/* The group has other members or another list. */
+void group_charge(struct msf *msf, struct msf_group *group);
+/* A transaction has ended well: a high water mark is of what stays. */
+void accounts_settle(struct msf *msf);
 
 /* transaction.c: edits of memberships that are carried out together or not at all. */
 struct edit {

@@ -9,6 +9,25 @@
 
 #include "context.h"
 
+/* The list lives as long as the filter: give back what it does not need. */
+static int
+keep(struct in6_addr *list, uint32_t room, uint32_t n, uint32_t *ret_n,
+	struct in6_addr **ret_sources)
+{
+	struct in6_addr *exact = n == room ? list : NULL;
+
+	if (exact == NULL && n > 0) {
+		exact = malloc(n * sizeof(*exact));
+		if (exact != NULL)
+			memcpy(exact, list, n * sizeof(*exact));
+	}
+	if (exact != list)
+		free(list);
+	*ret_n = n;
+	*ret_sources = exact;
+	return exact == NULL && n > 0 ? -ENOMEM : 0;
+}
+
 static int
 merge_include(const struct msf_member *members, uint32_t n, uint32_t *ret_n,
 	struct in6_addr **ret_sources)
@@ -32,9 +51,7 @@ merge_include(const struct msf_member *members, uint32_t n, uint32_t *ret_n,
 		memcpy(at, members[i].filter.sources, members[i].filter.n_sources * sizeof(*all));
 		at += members[i].filter.n_sources;
 	}
-	*ret_n = mldv2_sources_normalize(all, total);
-	*ret_sources = all;
-	return 0;
+	return keep(all, total, mldv2_sources_normalize(all, total), ret_n, ret_sources);
 }
 
 /* The shortest EXCLUDE list bounds the intersection. */
@@ -76,9 +93,7 @@ merge_exclude(const struct msf_member *members, uint32_t n, const struct mldv2_f
 						      : mldv2_sources_minus)(
 			list, left, filter->sources, filter->n_sources, list);
 	}
-	*ret_n = left;
-	*ret_sources = list;
-	return 0;
+	return keep(list, shortest->n_sources, left, ret_n, ret_sources);
 }
 
 int

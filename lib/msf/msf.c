@@ -12,10 +12,18 @@
 
 #include "context.h"
 
+/* Room for a million filters, an end for a program that has lost its way. */
+#define MEMORY_LIMIT (256u << 20)
+
 void
 msf_conf_init(struct msf_conf *conf)
 {
-	*conf = (struct msf_conf){.mld_maxsrcfilter = 128, .mld_somaxsrc = 64};
+	*conf = (struct msf_conf){
+		.mld_maxsrcfilter = 128,
+		.mld_somaxsrc = 64,
+		.mem_msfilter_limit = MEMORY_LIMIT,
+		.mem_ip_moptions_limit = MEMORY_LIMIT,
+	};
 }
 
 static bool

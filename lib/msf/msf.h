@@ -39,6 +39,38 @@ struct msf_conf {
 	uint32_t mld_somaxsrc;	  /**< most sources a group in a socket filter, 1..65535 [64] */
 	struct mldv2_ssm_range ssm_range; /**< source-specific beside ff3x::/32 [none] */
 	bool ssm_exclude; /**< allow any-source and EXCLUDE requests in ff3x::/32 [false] */
+	/**
+	 * Most octets of the two accounts of msf_get_memory(); 0: no limit [256 MiB]. What would
+	 * make one grow beyond it is refused with -ENOBUFS; leaving and closing never are.
+	 */
+	uint32_t mem_msfilter_limit;
+	uint32_t mem_ip_moptions_limit;
+};
+
+/**
+ * An account of memory: what is in use between requests. What a request needs only while it
+ * runs is in none, nor what libc's allocator adds to each object.
+ */
+struct msf_account {
+	uint64_t in_use;     /**< objects */
+	uint64_t bytes;	     /**< octets of them */
+	uint64_t high_water; /**< most octets so far */
+	uint64_t requests;   /**< objects asked for so far */
+	uint64_t failures;   /**< of these: refused, for want of memory or by the limit */
+	uint64_t limit;	     /**< octets, 0 for none */
+};
+
+/** What filters cost. The stack's own groups stand apart from those of sockets. */
+struct msf_memory {
+	/**
+	 * Filters of interfaces, one for each group that a socket is a member of, with the list
+	 * merged from all of them. A source table or a listener that has no room for one is a
+	 * failure, too.
+	 */
+	struct msf_account msfilter;
+	struct msf_account ip_moptions;	      /**< filters of sockets, one each membership */
+	struct msf_account stack_msfilter;    /**< groups that only the stack itself joined */
+	struct msf_account stack_ip_moptions; /**< its memberships */
 };
 
 /** Requests; names as the socket options of RFC 3678 section 5. */
@@ -81,6 +113,9 @@ void msf_free(struct msf *msf);
  */
 int msf_set_conf(struct msf *msf, const struct msf_conf *conf);
 void msf_get_conf(struct msf *msf, struct msf_conf *ret_conf);
+
+/** The accounts as they stand; with all sockets closed, those of sockets hold nothing. */
+void msf_get_memory(struct msf *msf, struct msf_memory *ret_memory);
 
 /**
  * Open a socket.

@@ -147,6 +147,8 @@ void table_abort(struct table *table, struct table_update *update);
 void table_reclaim(struct table *table);
 /* Slots that wait for a grace period. */
 uint32_t table_retired(const struct table *table);
+/* Octets of those that are allocated one by one. */
+uint64_t table_retired_bytes(const struct table *table);
 uint32_t table_entries(const struct table *table);
 
 /*

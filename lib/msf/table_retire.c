@@ -123,6 +123,22 @@ table_retired(const struct table *table)
 	return table->retired.n;
 }
 
+uint64_t
+table_retired_bytes(const struct table *table)
+{
+	const struct retire_queue *queue = &table->retired;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < queue->n; i++) {
+		struct msf_verdict set = queue->items[(queue->head + i) % queue->room].set;
+
+		if (msf_verdict_is_set(set))
+			sum += sizeof(struct msf_socket_set) +
+				msf_verdict_n_sockets(set) * sizeof(uint16_t);
+	}
+	return sum;
+}
+
 /* No reader is left. */
 void
 retire_fini(struct table *table)

@@ -45,26 +45,47 @@ interface_group(const struct msf_interface *interface, const struct in6_addr *ad
 	return found != NULL ? *found : NULL;
 }
 
+static struct msf_group *
+group_create(struct msf_interface *interface, const struct in6_addr *addr)
+{
+	struct msf_group *group = calloc(1, sizeof(*group));
+
+	if (group == NULL)
+		return NULL;
+	group->addr = *addr;
+	group->interface = interface;
+	TAILQ_INIT(&group->members);
+	if (tsearch(group, &interface->tree, compare_groups) == NULL) {
+		free(group);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&interface->groups, group, link);
+	interface->n_groups++;
+	return group;
+}
+
+static void
+count_request(struct msf_account *account, int result)
+{
+	account->requests++;
+	account->failures += result < 0;
+}
+
 /* The group, made if it is not there yet; it goes again when nobody joins it. */
 struct msf_group *
 transaction_group(
 	struct transaction *txn, struct msf_interface *interface, const struct in6_addr *addr)
 {
 	struct msf_group *group = interface_group(interface, addr);
+	struct msf_memory *memory = &txn->msf->memory;
 
 	if (group == NULL) {
-		group = calloc(1, sizeof(*group));
-		if (group == NULL)
-			return NULL;
-		group->addr = *addr;
-		group->interface = interface;
-		TAILQ_INIT(&group->members);
-		if (tsearch(group, &interface->tree, compare_groups) == NULL) {
-			free(group);
+		group = group_create(interface, addr);
+		if (group == NULL) {
+			count_request(txn->of_stack ? &memory->stack_msfilter : &memory->msfilter,
+				-ENOMEM);
 			return NULL;
 		}
-		TAILQ_INSERT_TAIL(&interface->groups, group, link);
-		interface->n_groups++;
 	}
 	if (!group->touched)
 		TAILQ_INSERT_TAIL(&txn->touched, group, touched_link);
@@ -90,6 +111,8 @@ attach(struct msf *msf, struct membership *membership, struct membership *next_o
 		TAILQ_INSERT_TAIL(&group->members, membership, of_group);
 	socket->n_memberships++;
 	group->n_members++;
+	group->n_of_sockets += membership->socket != STACK_SOCKET;
+	membership_charge(msf, membership);
 }
 
 static void
@@ -101,6 +124,8 @@ detach(struct msf *msf, struct membership *membership)
 	TAILQ_REMOVE(&membership->group->members, membership, of_group);
 	socket->n_memberships--;
 	membership->group->n_members--;
+	membership->group->n_of_sockets -= membership->socket != STACK_SOCKET;
+	membership_discharge(msf, membership);
 }
 
 /* The new membership takes the old one's place. */
@@ -131,12 +156,20 @@ int
 transaction_replace(struct transaction *txn, struct msf_group *group, int socket,
 	const struct mldv2_filter *filter)
 {
-	struct membership *new = NULL;
+	struct membership *old = group_membership(group, socket), *new = NULL;
+	uint64_t before = old != NULL ? membership_bytes(old->n_sources) : 0, after = 0;
 
 	if (!mldv2_filter_is_empty(filter)) {
-		new = malloc(sizeof(*new) + filter->n_sources * sizeof(*new->sources));
-		if (new == NULL)
-			return -ENOMEM;
+		after = membership_bytes(filter->n_sources);
+
+		int ret = membership_check(txn->msf, socket, before, after);
+
+		new = ret == 0 ? malloc(after) : NULL;
+		if (ret == 0 && new == NULL)
+			ret = -ENOMEM;
+		count_request(membership_account(txn->msf, socket), ret);
+		if (ret < 0)
+			return ret;
 		new->socket = socket;
 		new->group = group;
 		new->mode = filter->mode;
@@ -148,7 +181,8 @@ transaction_replace(struct transaction *txn, struct msf_group *group, int socket
 
 	struct edit *edit = &txn->edits[txn->n_edits++];
 
-	*edit = (struct edit){.old = group_membership(group, socket), .new = new};
+	*edit = (struct edit){.old = old, .new = new};
+	group->grown |= after > before;
 	edit_do(txn->msf, edit);
 	return 0;
 }
@@ -161,7 +195,7 @@ forget_touched(struct transaction *txn)
 
 	while ((group = TAILQ_FIRST(&txn->touched)) != NULL) {
 		TAILQ_REMOVE(&txn->touched, group, touched_link);
-		group->touched = false;
+		group->touched = group->grown = false;
 		if (group->n_members > 0)
 			continue;
 		tdelete(group, &group->interface->tree, compare_groups);
@@ -273,6 +307,8 @@ changes_collect(struct transaction *txn, struct msf_interface *interface, struct
 		struct msf_group_change *change = &changes->changes[changes->n++];
 		int ret = change_init(change, group);
 
+		if (group->n_members > 0)
+			count_request(group_account(txn->msf, group), ret);
 		if (ret < 0)
 			return ret;
 		if (exceeds_limit(txn, change))
@@ -281,33 +317,104 @@ changes_collect(struct transaction *txn, struct msf_interface *interface, struct
 	return 0;
 }
 
-static int
-prepare(struct transaction *txn, struct changes *all, uint32_t *ret_failed)
+/* What the group will cost beyond what its account was told. */
+static int64_t
+extra_bytes(const struct msf *msf, const struct msf_group *group, uint32_t n_sources)
 {
-	for (uint32_t i = 0; i < txn->msf->n_interfaces; i++) {
-		struct msf_interface *interface = &txn->msf->interfaces[i];
-		struct changes *changes = &all[i];
-		int ret = changes_collect(txn, interface, changes, ret_failed);
+	bool charged = group->charge.to == &msf->memory.msfilter;
 
-		if (ret == 0 && changes->n > 0)
-			ret = interface->backend->prepare(
-				interface->port, changes->changes, changes->n, &changes->token);
-		if (ret < 0)
+	return (group->n_of_sockets > 0 ? (int64_t)group_bytes(n_sources) : 0) -
+		(charged ? (int64_t)group->charge.bytes : 0);
+}
+
+/*
+ * The limit of interface filters, for all of them at once: what goes makes room for what comes.
+ * A list that grows because a socket left is nobody's request and never refused.
+ */
+static int
+check_memory(const struct transaction *txn, const struct changes *all, uint32_t *ret_failed)
+{
+	struct msf *msf = txn->msf;
+	int64_t limit = msf->conf.mem_msfilter_limit, sum = 0;
+	uint32_t failed = 0;
+	bool grown = false;
+
+	for (uint32_t i = 0; i < msf->n_interfaces && limit > 0; i++) {
+		for (uint32_t j = 0; j < all[i].n; j++) {
+			const struct msf_group *group = all[i].groups[j];
+			int64_t extra = extra_bytes(msf, group, all[i].changes[j].after.n_sources);
+
+			sum += extra;
+			if (extra <= 0 || !group->grown || group->n_of_sockets == 0)
+				continue;
+			grown = true;
+			failed = group->touched_by;
+		}
+	}
+	if (!grown || sum <= 0 || (int64_t)msf->memory.msfilter.bytes + sum <= limit)
+		return 0;
+	*ret_failed = failed;
+	msf->memory.msfilter.failures++;
+	return -ENOBUFS;
+}
+
+/* No room behind the interface: the first filter that was asked of it could not be had. */
+static void
+count_refusal(struct msf *msf, const struct changes *changes)
+{
+	for (uint32_t i = 0; i < changes->n; i++) {
+		if (changes->groups[i]->n_members == 0)
+			continue;
+		group_account(msf, changes->groups[i])->failures++;
+		return;
+	}
+}
+
+static int
+prepare_backends(struct msf *msf, struct changes *all)
+{
+	for (uint32_t i = 0; i < msf->n_interfaces; i++) {
+		const struct msf_interface *interface = &msf->interfaces[i];
+		struct changes *changes = &all[i];
+
+		if (changes->n == 0)
+			continue;
+
+		int ret = interface->backend->prepare(
+			interface->port, changes->changes, changes->n, &changes->token);
+
+		if (ret < 0) {
+			count_refusal(msf, changes);
 			return ret;
-		changes->prepared = changes->n > 0;
+		}
+		changes->prepared = true;
 	}
 	return 0;
 }
 
+static int
+prepare(struct transaction *txn, struct changes *all, uint32_t *ret_failed)
+{
+	struct msf *msf = txn->msf;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < msf->n_interfaces && ret == 0; i++)
+		ret = changes_collect(txn, &msf->interfaces[i], &all[i], ret_failed);
+	if (ret == 0)
+		ret = check_memory(txn, all, ret_failed);
+	return ret == 0 ? prepare_backends(msf, all) : ret;
+}
+
 /* Take the merged filter over from the change. */
 static void
-adopt(struct msf_group *group, struct msf_group_change *change)
+adopt(struct msf *msf, struct msf_group *group, struct msf_group_change *change)
 {
 	free(group->sources);
 	group->mode = change->after.mode;
 	group->n_sources = change->after.n_sources;
 	group->sources = (struct in6_addr *)change->after.sources;
 	change->after.sources = NULL;
+	group_charge(msf, group);
 }
 
 static void
@@ -321,7 +428,7 @@ finish(struct transaction *txn, struct changes *all, bool commit)
 			(commit ? interface->backend->commit : interface->backend->abort)(
 				interface->port, changes->token);
 		for (uint32_t j = 0; commit && j < changes->n; j++)
-			adopt(changes->groups[j], &changes->changes[j]);
+			adopt(txn->msf, changes->groups[j], &changes->changes[j]);
 		changes_fini(changes);
 	}
 }
@@ -338,5 +445,7 @@ transaction_commit(struct transaction *txn, uint32_t *ret_failed)
 		transaction_rollback(txn);
 	else
 		transaction_end(txn);
+	if (ret == 0)
+		accounts_settle(txn->msf);
 	return ret;
 }

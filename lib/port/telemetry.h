@@ -54,6 +54,9 @@ void put_page(struct rte_tel_data *dict, const struct page *page);
 /* The groups of an interface, ascending; malloc'ed, NULL without memory. With the lock. */
 struct msf_group **sorted_groups(const struct msf_interface *interface);
 
+/* telemetry_mem.c */
+int memory_info(struct call *call);
+
 /* telemetry_flow.c */
 int flow_list(struct call *call);
 

@@ -221,8 +221,8 @@ explain(int error, enum msf_op op)
 		return "group not multicast or not reported by MLD, source not usable or named "
 		       "twice, or wrong for the mode (include/exclude, SSM)";
 	case -ENOBUFS:
-		return "more sources than mld_somaxsrc or mld_maxsrcfilter allow, or the source "
-		       "table is full";
+		return "over mld_somaxsrc or mld_maxsrcfilter, or a limit of memory (/msf/mem), or "
+		       "the source table is full";
 	case -ENOMEM:
 		return "no memory";
 	case -EBADF:
@@ -374,6 +374,7 @@ get_filter(struct call *call)
 const struct command msf_commands[] = {
 	{"/msf/stats", filter_stats,
 		"Packets by fate, of all workers or one. Parameters: port[,worker]", false},
+	{"/msf/mem", memory_info, "Memory of filters, in octets. No parameters", false},
 	{"/msf/flow/list", flow_list,
 		"Packets of each (source, group) in the table. Parameters: port[,offset]", false},
 	{"/msf/socket/open", socket_open, "Open a socket. Parameters: name[,sink]", true},

@@ -4,6 +4,10 @@
  * knows sources as bits of a word and recomputes everything from all sockets each time.
  * SEED and REQUESTS in the environment choose another run.
  */
+#include <malloc.h>
+
+#include "context.h"
+#include "failing_alloc.h"
 #include "verdicts.h"
 #include "world.h"
 
@@ -15,13 +19,13 @@
 #define SOCKET_NONE 4000
 
 /* One socket's filter of a group: mode and list. INCLUDE of nothing is no membership. */
-struct entry {
+struct wanted {
 	bool exclude;
 	uint32_t list;
 };
 
 struct model {
-	struct entry entries[SOCKETS][INTERFACES][GROUPS];
+	struct wanted entries[SOCKETS][INTERFACES][GROUPS];
 	bool open[SOCKETS], idempotent[SOCKETS];
 	struct msf_conf conf;
 	int refuse[INTERFACES];
@@ -33,7 +37,9 @@ static struct fake_port *ports[INTERFACES];
 static struct in6_addr sources[SOURCES], bad_source;
 static uint64_t random_state;
 static uint64_t n_requests, n_ok, n_checked, n_differences;
-static uint64_t n_results[200];
+static uint64_t n_results[200], n_closed[2], n_out_of_memory;
+/* While a batch runs: a socket asked for more. */
+static bool grown[INTERFACES][GROUPS];
 
 #define DIFFER(...)                \
 	do {                       \
@@ -73,13 +79,13 @@ group_addr(uint32_t group)
 /* The model. */
 
 static bool
-is_member(struct entry entry)
+is_member(struct wanted entry)
 {
 	return entry.exclude || entry.list != 0;
 }
 
 static bool
-accepts(struct entry entry, int source)
+accepts(struct wanted entry, int source)
 {
 	bool listed = source >= 0 && (entry.list >> source & 1);
 
@@ -93,14 +99,14 @@ count(uint32_t list)
 }
 
 /* RFC 9777 section 4.2 */
-static struct entry
+static struct wanted
 merged(const struct model *from, uint32_t interface, uint32_t group)
 {
-	struct entry result = {.list = 0};
+	struct wanted result = {.list = 0};
 	uint32_t included = 0, excluded = UINT32_MAX;
 
 	for (int i = 0; i < SOCKETS; i++) {
-		struct entry entry = from->entries[i][interface][group];
+		struct wanted entry = from->entries[i][interface][group];
 
 		result.exclude |= entry.exclude;
 		if (entry.exclude)
@@ -137,7 +143,7 @@ names_any_source(const struct wish *wish)
 }
 
 static int
-change_list(struct entry *entry, bool exclude, bool add, uint32_t source, uint32_t limit)
+change_list(struct wanted *entry, bool exclude, bool add, uint32_t source, uint32_t limit)
 {
 	uint32_t bit = UINT32_C(1) << source;
 
@@ -152,9 +158,9 @@ change_list(struct entry *entry, bool exclude, bool add, uint32_t source, uint32
 }
 
 static int
-set_entry(const struct wish *wish, struct entry *entry, bool idempotent, uint32_t limit)
+set_entry(const struct wish *wish, struct wanted *entry, bool idempotent, uint32_t limit)
 {
-	struct entry new = {wish->exclude, wish->list};
+	struct wanted new = {wish->exclude, wish->list};
 
 	if (!is_member(new) && !is_member(*entry))
 		return -EADDRNOTAVAIL;
@@ -166,11 +172,42 @@ set_entry(const struct wish *wish, struct entry *entry, bool idempotent, uint32_
 	return 0;
 }
 
+static uint64_t
+model_cost(uint64_t object, struct wanted entry)
+{
+	return is_member(entry) ? object + 16 * count(entry.list) : 0;
+}
+
+/* What all sockets' filters cost, and what the merged ones do. */
+static uint64_t
+model_ip_moptions(const struct model *from)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < SOCKETS; i++)
+		for (int j = 0; j < INTERFACES; j++)
+			for (int k = 0; k < GROUPS; k++)
+				sum += model_cost(
+					sizeof(struct membership), from->entries[i][j][k]);
+	return sum;
+}
+
+static uint64_t
+model_msfilter(const struct model *from)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < INTERFACES; i++)
+		for (uint32_t j = 0; j < GROUPS; j++)
+			sum += model_cost(sizeof(struct msf_group), merged(from, i, j));
+	return sum;
+}
+
 static int
-model_apply(struct model *to, const struct wish *wish)
+model_request(struct model *to, const struct wish *wish)
 {
 	uint32_t limit = to->conf.mld_somaxsrc;
-	struct entry *entry;
+	struct wanted *entry;
 
 	if (wish->socket == SOCKET_NONE || !to->open[wish->socket])
 		return -EBADF;
@@ -190,7 +227,7 @@ model_apply(struct model *to, const struct wish *wish)
 	case MSF_LEAVE_GROUP:
 		if (!is_member(*entry))
 			return -EADDRNOTAVAIL;
-		*entry = (struct entry){0};
+		*entry = (struct wanted){0};
 		return 0;
 	case MSF_JOIN_SOURCE_GROUP:
 	case MSF_LEAVE_SOURCE_GROUP:
@@ -204,10 +241,43 @@ model_apply(struct model *to, const struct wish *wish)
 	}
 }
 
-/* What the interfaces say of a new state: limits and refusals, interface by interface. */
+/* A request, and whether the sockets' account has room for what it adds. */
+static int
+model_apply(struct model *to, const struct wish *wish)
+{
+	uint64_t limit = to->conf.mem_ip_moptions_limit, before = model_ip_moptions(to);
+	int ret = model_request(to, wish);
+
+	if (ret < 0 || limit == 0 || model_ip_moptions(to) <= before ||
+		model_ip_moptions(to) <= limit)
+		return ret;
+	n_closed[0]++;
+	return -ENOBUFS;
+}
+
+/* Did a socket ask for more in a group whose merged filter costs more? */
+static bool
+model_grows(const struct model *from, const struct model *to)
+{
+	for (uint32_t i = 0; i < INTERFACES; i++) {
+		for (uint32_t j = 0; j < GROUPS; j++) {
+			uint64_t before = model_cost(1000, merged(from, i, j));
+			uint64_t after = model_cost(1000, merged(to, i, j));
+
+			if (after > before && grown[i][j])
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What the interfaces say of a new state: limits first, then refusals. */
 static int
 model_agree(const struct model *from, const struct model *to, bool touched[INTERFACES][GROUPS])
 {
+	uint64_t limit = to->conf.mem_msfilter_limit;
+	int refusal = 0;
+
 	for (uint32_t i = 0; i < INTERFACES; i++) {
 		bool any = false;
 
@@ -219,10 +289,15 @@ model_agree(const struct model *from, const struct model *to, bool touched[INTER
 			if (touched[i][j] && after > to->conf.mld_maxsrcfilter && after > before)
 				return -ENOBUFS;
 		}
-		if (any && to->refuse[i] < 0)
-			return to->refuse[i];
+		if (any && refusal == 0)
+			refusal = to->refuse[i];
 	}
-	return 0;
+	if (limit > 0 && model_msfilter(to) > limit && model_msfilter(to) > model_msfilter(from) &&
+		model_grows(from, to)) {
+		n_closed[1]++;
+		return -ENOBUFS;
+	}
+	return refusal;
 }
 
 static int
@@ -233,9 +308,10 @@ model_batch(const struct wish *wishes, uint32_t n, uint32_t *ret_failed)
 	int ret = 0;
 
 	next = model;
+	memset(grown, 0, sizeof(grown));
 	for (uint32_t i = 0; i < n && ret == 0; i++) {
 		const struct wish *wish = &wishes[i];
-		struct entry old = {0}, *entry = NULL;
+		struct wanted old = {0}, *entry = NULL;
 
 		*ret_failed = i;
 		if (wish->socket < SOCKETS && wish->interface < INTERFACES) {
@@ -243,6 +319,8 @@ model_batch(const struct wish *wishes, uint32_t n, uint32_t *ret_failed)
 			old = *entry;
 		}
 		ret = model_apply(&next, wish);
+		if (ret == 0 && model_cost(1000, *entry) > model_cost(1000, old))
+			grown[wish->interface][wish->group] = true;
 		if (ret == 0 && (entry->exclude != old.exclude || entry->list != old.list))
 			touched[wish->interface][wish->group] = true;
 	}
@@ -279,7 +357,7 @@ random_wish(void)
 		.exclude = one_in(2),
 		.list = random_list(),
 	};
-	const struct entry *entry;
+	const struct wanted *entry;
 
 	if (one_in(100))
 		wish.spoilt = SPOILT_SOURCE + below(4);
@@ -296,6 +374,52 @@ random_wish(void)
 	else if (is_member(*entry) && !entry->exclude && one_in(3))
 		wish.op = MSF_JOIN_SOURCE_GROUP + below(2);
 	return wish;
+}
+
+/* An account against the objects themselves, one by one, and against the model. */
+static void
+expect_account(const char *what, const struct msf_account *account, uint64_t n, uint64_t bytes,
+	uint64_t expected)
+{
+	if (account->in_use != n || account->bytes != bytes || bytes != expected)
+		DIFFER("request %" PRIu64 ": %s: %" PRIu64 " objects and %" PRIu64
+		       " octets, walked %" PRIu64 " and %" PRIu64 ", the model %" PRIu64,
+			n_requests, what, account->in_use, account->bytes, n, bytes, expected);
+	if (account->high_water < account->bytes || account->failures > account->requests)
+		DIFFER("request %" PRIu64 ": %s: high water %" PRIu64 ", %" PRIu64
+		       " failures of %" PRIu64,
+			n_requests, what, account->high_water, account->failures,
+			account->requests);
+}
+
+static void
+compare_memory(void)
+{
+	struct msf_memory memory;
+	const struct membership *membership;
+	const struct msf_group *group;
+	uint64_t n = 0, bytes = 0;
+
+	msf_get_memory(msf, &memory);
+	for (int i = 0; i < SOCKETS; i++) {
+		TAILQ_FOREACH(membership, &msf->sockets[i].memberships, of_socket) {
+			n++;
+			bytes += sizeof(*membership) + 16 * membership->n_sources;
+			EXPECT_LE(malloc_usable_size((void *)membership),
+				sizeof(*membership) + 16 * membership->n_sources + 24);
+		}
+	}
+	expect_account("ip_moptions", &memory.ip_moptions, n, bytes, model_ip_moptions(&model));
+	n = bytes = 0;
+	for (uint32_t i = 0; i < msf->n_interfaces; i++) {
+		TAILQ_FOREACH(group, &msf->interfaces[i].groups, link) {
+			n++;
+			bytes += sizeof(*group) + 16 * group->n_sources;
+			EXPECT_LE(malloc_usable_size(group->sources), 16 * group->n_sources + 24);
+		}
+	}
+	expect_account("msfilter", &memory.msfilter, n, bytes, model_msfilter(&model));
+	EXPECT_EQ(memory.stack_msfilter.in_use + memory.stack_ip_moptions.in_use, 0);
 }
 
 static struct msf_request
@@ -341,7 +465,7 @@ spoil(struct msf_request *request, struct wish *wish, struct in6_addr *list)
 /* Comparison. */
 
 static void
-expect_filter(const char *what, const struct fake_filter *got, struct entry expected)
+expect_filter(const char *what, const struct fake_filter *got, struct wanted expected)
 {
 	if ((got->mode == MLDV2_EXCLUDE) != expected.exclude ||
 		got->n_sources != count(expected.list)) {
@@ -363,7 +487,7 @@ compare_sockets(uint32_t interface, uint32_t group)
 		struct fake_filter got = {.n_sources = FAKE_SOURCES};
 		int ret = msf_get_filter(
 			msf, i, interface + 1, &addr, &got.mode, &got.n_sources, got.sources);
-		struct entry entry = model.entries[i][interface][group];
+		struct wanted entry = model.entries[i][interface][group];
 
 		if (!model.open[i]) {
 			if (ret != -EBADF)
@@ -451,6 +575,7 @@ step_batch(void)
 	struct in6_addr lists[BATCH_MAX][SOURCES + 1];
 	uint32_t n = one_in(4) ? 1 + below(BATCH_MAX) : 1, failed = 0, model_failed = 0;
 	int ret, expected;
+	bool armed;
 
 	for (uint32_t i = 0; i < n; i++) {
 		wishes[i] = random_wish();
@@ -459,9 +584,18 @@ step_batch(void)
 	}
 	for (int i = 0; i < INTERFACES; i++)
 		ports[i]->refuse = model.refuse[i] = one_in(100) ? -ENOMEM : 0;
-	expected = model_batch(wishes, n, &model_failed);
+	armed = one_in(20);
+	if (armed)
+		alloc_arm(below(12));
 	ret = msf_batch(msf, requests, n, &failed);
 	n_requests += n;
+	if (armed && alloc_disarm()) {
+		n_out_of_memory++;
+		if (ret != -ENOMEM)
+			DIFFER("request %" PRIu64 ": %d without memory", n_requests, ret);
+		return;
+	}
+	expected = model_batch(wishes, n, &model_failed);
 	n_ok += ret == 0 ? n : 0;
 	n_results[-ret]++;
 	if (ret != expected)
@@ -507,6 +641,8 @@ step_conf(void)
 		.mld_maxsrcfilter = 4 + below(12),
 		.mld_somaxsrc = 2 + below(8),
 		.ssm_exclude = one_in(2),
+		.mem_msfilter_limit = one_in(2) ? 1000 + below(3000) : 0,
+		.mem_ip_moptions_limit = one_in(2) ? 5000 + below(20000) : 0,
 	};
 	EXPECT_EQ(msf_set_conf(msf, &model.conf), 0);
 }
@@ -532,6 +668,37 @@ set_up(void)
 	}
 	bad_source = group_nr(1);
 	step_conf();
+}
+
+/* All that sockets own goes with them, whatever the limits. */
+static void
+close_sockets(void)
+{
+	struct msf_memory memory;
+
+	for (int i = 0; i < INTERFACES; i++)
+		ports[i]->refuse = 0;
+	for (int i = 0; i < SOCKETS; i++) {
+		if (model.open[i])
+			EXPECT_EQ(msf_socket_close(msf, i), 0);
+		memset(model.entries[i], 0, sizeof(model.entries[i]));
+		model.open[i] = false;
+		compare_memory();
+	}
+	msf_get_memory(msf, &memory);
+	EXPECT_EQ(memory.msfilter.in_use, 0);
+	EXPECT_EQ(memory.msfilter.bytes, 0);
+	EXPECT_EQ(memory.ip_moptions.in_use, 0);
+	EXPECT_EQ(memory.ip_moptions.bytes, 0);
+	printf("# ip_moptions: high water %" PRIu64 ", %" PRIu64 " requests, %" PRIu64
+	       " failures; msfilter: %" PRIu64 ", %" PRIu64 ", %" PRIu64 "\n",
+		memory.ip_moptions.high_water, memory.ip_moptions.requests,
+		memory.ip_moptions.failures, memory.msfilter.high_water, memory.msfilter.requests,
+		memory.msfilter.failures);
+	printf("# limits in force: %" PRIu64 " and %" PRIu64 " times, out of memory %" PRIu64
+	       " times\n",
+		n_closed[0], n_closed[1], n_out_of_memory);
+	EXPECT(n_closed[0] > 0 && n_closed[1] > 0 && n_out_of_memory > 0);
 }
 
 static void
@@ -560,10 +727,12 @@ TEST(random_requests)
 			step_close_or_open();
 		else
 			step_batch();
+		compare_memory();
 	}
 	for (uint32_t i = 0; i < INTERFACES; i++)
 		for (uint32_t j = 0; j < GROUPS; j++)
 			compare(i, j);
+	close_sockets();
 	tear_down();
 	printf("# seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " carried out, %" PRIu64
 	       " verdicts, %" PRIu64 " differences\n",

@@ -600,3 +600,30 @@ TEST(changes_and_retransmissions_are_counted)
 	EXPECT_EQ(stats->tx_reason[MLDV2_REASON_RETRANSMISSION], 4);
 	rig_free(rig);
 }
+
+/* What was left and is still to be told is apart from what is listened to. */
+TEST(memory_of_groups_and_tombstones)
+{
+	struct rig *rig = rig_new(NULL, 1);
+	struct mldv2_host_memory memory, before;
+
+	rig_set(rig, 1, "IN 1 2 3");
+	rig_set(rig, 2, "EX");
+	mldv2_host_get_memory(rig->host, &before);
+	EXPECT_EQ(before.groups, 2);
+	EXPECT_EQ(before.tombstones + before.tombstone_bytes, 0);
+	rig_set(rig, 1, "IN 1 2 3 4");
+	mldv2_host_get_memory(rig->host, &memory);
+	EXPECT_EQ(memory.bytes, before.bytes + 17);
+	rig_hear(rig, 5000);
+	rig_set(rig, 1, "IN");
+	mldv2_host_get_memory(rig->host, &memory);
+	EXPECT_EQ(memory.groups, 1);
+	EXPECT_EQ(memory.tombstones, 1);
+	EXPECT_LT(4 * 17, memory.tombstone_bytes);
+	rig_hear(rig, 5000);
+	mldv2_host_get_memory(rig->host, &memory);
+	EXPECT_EQ(memory.groups, 1);
+	EXPECT_EQ(memory.tombstones + memory.tombstone_bytes, 0);
+	rig_free(rig);
+}
