@@ -51,9 +51,8 @@ arrays_create(struct table *table)
 
 	table->n_slots = n = rte_hash_max_key_id(table->hash) + 1;
 	table->slots = table_array(table, n, sizeof(*table->slots));
-	table->base = table_array(table, n, sizeof(*table->base));
 	table->flows = calloc(table->conf.n_workers, sizeof(*table->flows));
-	if (table->slots == NULL || table->base == NULL || table->flows == NULL)
+	if (table->slots == NULL || table->flows == NULL)
 		return -ENOMEM;
 	for (uint16_t i = 0; i < table->conf.n_workers; i++) {
 		table->flows[i] = table_array(table, n + 1, sizeof(**table->flows));
@@ -85,7 +84,6 @@ group_free(void *node)
 {
 	struct table_group *group = node;
 
-	free(group->sources);
 	free(group->slots);
 	free(group);
 }
@@ -110,7 +108,7 @@ table_free(struct table *table)
 		rte_free(table->flows[i]);
 	free(table->flows);
 	index_free(table);
-	rte_free(table->base);
+	free(table->base);
 	rte_free(table->slots);
 	rte_hash_free(table->hash);
 	free(table);
@@ -159,15 +157,23 @@ table_flows(struct table *table, uint16_t worker)
 	return table->flows[worker];
 }
 
-static void
-add(struct flow_count *sum, const struct flow_count *count)
+void
+flow_count_add(struct flow_count *sum, const struct flow_count *count)
 {
 	sum->packets += count->packets;
 	sum->bytes += count->bytes;
 	sum->dropped += count->dropped;
 }
 
-/* All that workers ever counted in the slot. They count on meanwhile. */
+void
+flow_count_subtract(struct flow_count *sum, const struct flow_count *count)
+{
+	sum->packets -= count->packets;
+	sum->bytes -= count->bytes;
+	sum->dropped -= count->dropped;
+}
+
+/* Since the slot has its key. */
 static struct flow_count
 slot_total(const struct table *table, int32_t slot)
 {
@@ -183,28 +189,14 @@ slot_total(const struct table *table, int32_t slot)
 	return sum;
 }
 
-/* What was counted for the key that has the slot now. */
-static struct flow_count
-slot_count(const struct table *table, int32_t slot)
+struct flow_count
+table_slot_count(const struct table *table, int32_t slot)
 {
-	struct flow_count sum = slot_total(table, slot);
-	const struct flow_count *base = &table->base[slot];
+	struct flow_count count = slot_total(table, slot);
 
-	sum.packets -= base->packets;
-	sum.bytes -= base->bytes;
-	sum.dropped -= base->dropped;
-	return sum;
-}
-
-/* Move what the slot counted to the group, so that the group's sum never falls. */
-void
-table_fold(struct table *table, struct table_group *group, int32_t slot)
-{
-	struct flow_count count = slot_count(table, slot);
-
-	add(&table->base[slot], &count);
-	if (group != NULL)
-		add(&group->gone, &count);
+	if (table->slots[slot].based)
+		flow_count_subtract(&count, &table->base[slot]);
+	return count;
 }
 
 int
@@ -217,14 +209,14 @@ table_count_group(
 		return -ENOENT;
 	*ret_count = group->gone;
 	for (uint32_t i = 0; i < group->n; i++) {
-		struct flow_count count = slot_count(table, group->slots[i]);
+		struct flow_count count = table_slot_count(table, group->slots[i]);
 
-		add(ret_count, &count);
+		flow_count_add(ret_count, &count);
 	}
 	if (group->any_slot >= 0) {
-		struct flow_count count = slot_count(table, group->any_slot);
+		struct flow_count count = table_slot_count(table, group->any_slot);
 
-		add(ret_count, &count);
+		flow_count_add(ret_count, &count);
 	}
 	return 0;
 }
@@ -242,10 +234,10 @@ table_group_entry(const struct table *table, const struct in6_addr *addr, uint32
 	struct in6_addr *ret_source, struct flow_count *ret_count)
 {
 	const struct table_group *group = table_group_find(table, addr);
-	bool own = i < group->n;
+	int32_t slot = i < group->n ? group->slots[i] : group->any_slot;
 
-	*ret_source = own ? group->sources[i] : in6addr_any;
-	*ret_count = slot_count(table, own ? group->slots[i] : group->any_slot);
+	*ret_source = *table_slot_source(table, slot);
+	*ret_count = table_slot_count(table, slot);
 }
 
 int
@@ -256,7 +248,7 @@ table_count_flow(
 
 	if (slot < 0 || table->slots[slot].state != SLOT_LIVE)
 		return -ENOENT;
-	*ret_count = slot_count(table, slot);
+	*ret_count = table_slot_count(table, slot);
 	return 0;
 }
 

@@ -15,32 +15,48 @@ enum slot_state {
 };
 
 struct slot {
-	uint32_t life; /* counts the times it was taken into use */
-	uint8_t state; /* enum slot_state */
+	uint32_t life;	  /* counts the times it was taken into use */
+	uint32_t retired; /* while it is dying: number of its item in the queue */
+	uint8_t state;	  /* enum slot_state */
+	bool based;	  /* it has an entry in table.base */
 };
 
 /* A group in the table, from the writer's side. */
 struct table_group {
 	struct in6_addr addr; /* first: the tree compares groups by it */
-	struct in6_addr *sources;
-	int32_t *slots; /* of (source, addr) */
+	int32_t *slots;	      /* of (source, addr), ascending by source */
 	uint32_t n;
 	int32_t any_slot;	/* of (::, addr) */
 	struct flow_count gone; /* counted by slots it no longer has */
 };
 
-/* Something that waits for a grace period: a slot or a set of sockets. */
+enum retired_kind {
+	RETIRED_SLOT,
+	RETIRED_SET,
+	RETIRED_LEVEL,
+};
+
+/* Something that waits for a grace period. */
 struct retired {
 	uint64_t token;
-	struct msf_verdict set;
-	int32_t slot; /* negative: the set */
-	uint32_t life;
+	enum retired_kind kind;
+	union {
+		struct msf_verdict set;
+		struct level *level;
+		struct {
+			int32_t number;
+			uint32_t life;
+			bool of_left_group;
+			struct flow_count folded; /* counts that its group has taken over */
+		} slot;
+	};
 };
 
 /* A queue in the order of tokens; room is made before it is needed. */
 struct retire_queue {
 	struct retired *items;
-	uint32_t head, n, room;
+	uint32_t head; /* number of the first; item i stands at i modulo room */
+	uint32_t n, room;
 	uint32_t unsealed; /* at the tail, without a token yet */
 };
 
@@ -49,6 +65,7 @@ struct level {
 	atomic_uint *cells;	       /* by signature */
 	atomic_uint_fast64_t *present; /* a bit for each signature, BITS_A_CELL to a cell */
 	uint32_t mask;		       /* of cells */
+	uint8_t *n_keys; /* the writer's: by bit, two to an octet; 15: too many to count */
 };
 
 #define BITS_A_CELL 4
@@ -59,7 +76,8 @@ level_bit(const struct level *level, hash_sig_t signature)
 	return signature & (BITS_A_CELL * (level->mask + 1) - 1);
 }
 
-#define INDEX_LEVELS_MAX 12 /* 4,096 cells to twice the largest table */
+/* From 4,096 cells to twice the slots of the largest table. */
+#define INDEX_LEVELS_MAX 12
 
 /* A cell: the number of a flow, a part of its signature that is not in the cell's place, and
  * whether there are others. */
@@ -77,40 +95,54 @@ struct table {
 	struct rte_hash *hash;
 	atomic_uint_fast64_t generation;
 	struct flow **flows; /* by worker, by slot + 1 */
-	_Atomic(const struct level *) level;
+	_Atomic(struct level *) level;
 
 	/* the writer's */
 	struct table_conf conf;
 	uint32_t n_slots;
 	struct slot *slots;
-	struct level levels[INDEX_LEVELS_MAX];
-	unsigned int n_levels;
-	atomic_uint *cells;	       /* of all levels */
-	atomic_uint_fast64_t *present; /* likewise */
-	uint8_t *n_keys;	       /* by bit of the level in use; 255: too many to count */
 	uint32_t n_indexed;
-	struct flow_count *base; /* sums when the slot was taken into use */
-	void *tree;		 /* of struct table_group, tsearch(3) */
+	/* By slot: what it had counted when its key was wanted again while it was dying. There
+	 * while any slot needs it. */
+	struct flow_count *base;
+	uint32_t n_based;
+	void *tree; /* of struct table_group, tsearch(3) */
 	struct retire_queue retired;
 };
+
+static inline const struct in6_addr *
+table_slot_source(const struct table *table, int32_t slot)
+{
+	return &table->flows[0][slot + 1].key.source;
+}
 
 /* Zeroed, of the table's NUMA node. */
 void *table_array(const struct table *table, size_t n, size_t size);
 struct table_group *table_group_find(const struct table *table, const struct in6_addr *addr);
 struct table_group *table_group_create(struct table *table, const struct in6_addr *addr);
 void table_group_free(struct table *table, struct table_group *group);
-void table_fold(struct table *table, struct table_group *group, int32_t slot);
+/* What workers counted in the slot for its group as it is now. They count on meanwhile. */
+struct flow_count table_slot_count(const struct table *table, int32_t slot);
+void flow_count_add(struct flow_count *sum, const struct flow_count *count);
+void flow_count_subtract(struct flow_count *sum, const struct flow_count *count);
 
 /* table_index.c */
 int index_create(struct table *table);
 void index_free(struct table *table);
+/* Room in the retire queue that any number of index_add() takes. */
+#define INDEX_RETIRES INDEX_LEVELS_MAX
 void index_add(struct table *table, const struct table_key *key, int32_t slot);
 void index_remove(struct table *table, const struct table_key *key, int32_t slot);
+void level_free(struct level *level);
 
 /* table_retire.c */
 int retire_reserve(struct table *table, uint32_t more);
-void retire_slot(struct table *table, int32_t slot);
+/* Its group takes over what it counted; NULL: the group is left. */
+void retire_slot(struct table *table, int32_t slot, struct table_group *group);
+/* Its key is wanted again while it is dying. 0 or -ENOMEM. */
+int retire_not(struct table *table, int32_t slot);
 void retire_set(struct table *table, struct msf_verdict set);
+void retire_level(struct table *table, struct level *level);
 void retire_seal(struct table *table);
 void retire_fini(struct table *table);
 

@@ -9,6 +9,16 @@
 
 #include "table_private.h"
 
+/* The queue keeps this when it runs empty. */
+#define ROOM_KEPT 1024
+
+/* Room is a power of two, so that numbers may wrap. */
+static struct retired *
+item_at(const struct retire_queue *queue, uint32_t number)
+{
+	return &queue->items[number & (queue->room - 1)];
+}
+
 /* Room for `more` items beyond those queued. */
 int
 retire_reserve(struct table *table, uint32_t more)
@@ -25,20 +35,34 @@ retire_reserve(struct table *table, uint32_t more)
 
 	if (items == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < queue->n; i++)
-		items[i] = queue->items[(queue->head + i) % queue->room];
+	for (uint32_t i = queue->head; i != queue->head + queue->n; i++)
+		items[i & (room - 1)] = *item_at(queue, i);
 	free(queue->items);
 	queue->items = items;
-	queue->head = 0;
 	queue->room = room;
 	return 0;
 }
 
-static void
+/* Returns its number. */
+static uint32_t
 push(struct retire_queue *queue, struct retired item)
 {
-	queue->items[(queue->head + queue->n++) % queue->room] = item;
+	uint32_t number = queue->head + queue->n++;
+
+	*item_at(queue, number) = item;
 	queue->unsealed++;
+	return number;
+}
+
+/* A large change leaves much room behind. */
+static void
+release_room(struct retire_queue *queue)
+{
+	if (queue->n > 0 || queue->room <= ROOM_KEPT)
+		return;
+	free(queue->items);
+	queue->items = NULL;
+	queue->room = 0;
 }
 
 /* All that is retired has been taken from the workers' sight: their grace period begins. */
@@ -48,20 +72,70 @@ retire_seal(struct table *table)
 	struct retire_queue *queue = &table->retired;
 	uint64_t token;
 
-	if (queue->unsealed == 0)
+	if (queue->unsealed == 0) {
+		release_room(queue);
 		return;
+	}
 	token = rte_rcu_qsbr_start(table->conf.qsbr);
 	for (; queue->unsealed > 0; queue->unsealed--)
-		queue->items[(queue->head + queue->n - queue->unsealed) % queue->room].token =
-			token;
+		item_at(queue, queue->head + queue->n - queue->unsealed)->token = token;
 }
 
 /* The slot's verdict is UNKNOWN already. */
 void
-retire_slot(struct table *table, int32_t slot)
+retire_slot(struct table *table, int32_t number, struct table_group *group)
 {
-	table->slots[slot].state = SLOT_DYING;
-	push(&table->retired, (struct retired){.slot = slot, .life = table->slots[slot].life});
+	struct slot *slot = &table->slots[number];
+	struct retired item = {
+		.kind = RETIRED_SLOT,
+		.slot = {.number = number, .life = slot->life, .of_left_group = group == NULL},
+	};
+
+	if (group != NULL) {
+		item.slot.folded = table_slot_count(table, number);
+		flow_count_add(&group->gone, &item.slot.folded);
+	}
+	slot->state = SLOT_DYING;
+	slot->retired = push(&table->retired, item);
+}
+
+static int
+reserve_base(struct table *table)
+{
+	if (table->base == NULL)
+		table->base = calloc(table->n_slots, sizeof(*table->base));
+	return table->base != NULL ? 0 : -ENOMEM;
+}
+
+/* Its counts begin anew: workers go on with theirs, so what they have is subtracted. */
+int
+retire_not(struct table *table, int32_t number)
+{
+	struct slot *slot = &table->slots[number];
+	const struct retired *item = item_at(&table->retired, slot->retired);
+	struct flow_count before = item->slot.folded;
+
+	if (reserve_base(table) < 0)
+		return -ENOMEM;
+	if (item->slot.of_left_group)
+		before = table_slot_count(table, number);
+	if (!slot->based)
+		table->base[number] = (struct flow_count){0};
+	flow_count_add(&table->base[number], &before);
+	table->n_based += !slot->based;
+	slot->based = true;
+	return 0;
+}
+
+static void
+release_base(struct table *table, struct slot *slot)
+{
+	table->n_based -= slot->based;
+	slot->based = false;
+	if (table->n_based > 0)
+		return;
+	free(table->base);
+	table->base = NULL;
 }
 
 /* Nothing happens for verdicts that are no set. */
@@ -69,32 +143,67 @@ void
 retire_set(struct table *table, struct msf_verdict set)
 {
 	if (msf_verdict_is_set(set))
-		push(&table->retired, (struct retired){.set = set, .slot = -1});
+		push(&table->retired, (struct retired){.kind = RETIRED_SET, .set = set});
+}
+
+void
+retire_level(struct table *table, struct level *level)
+{
+	push(&table->retired, (struct retired){.kind = RETIRED_LEVEL, .level = level});
+}
+
+/* What was counted until the last worker had seen that the slot is out of use. */
+static void
+fold_rest(struct table *table, const struct retired *item, const struct in6_addr *addr)
+{
+	struct table_group *group = table_group_find(table, addr);
+
+	if (group == NULL || item->slot.of_left_group)
+		return;
+
+	struct flow_count rest = table_slot_count(table, item->slot.number);
+
+	flow_count_subtract(&rest, &item->slot.folded);
+	flow_count_add(&group->gone, &rest);
 }
 
 static void
 reclaim_slot(struct table *table, const struct retired *item)
 {
-	struct slot *slot = &table->slots[item->slot];
-	void *found;
+	int32_t number = item->slot.number;
+	struct slot *slot = &table->slots[number];
+	struct table_key key;
 
-	if (slot->life != item->life)
+	if (slot->life != item->slot.life)
 		return; /* taken up again meanwhile */
 	if (slot->state == SLOT_DEAD) {
-		rte_hash_free_key_with_position(table->hash, item->slot);
+		rte_hash_free_key_with_position(table->hash, number);
+		release_base(table, slot);
 		slot->state = SLOT_FREE;
 		return;
 	}
-	if (rte_hash_get_key_with_position(table->hash, item->slot, &found) < 0)
-		return;
-
-	struct table_key key = *(struct table_key *)found;
-
-	table_fold(table, table_group_find(table, &key.group), item->slot);
+	key = table->flows[0][number + 1].key;
+	fold_rest(table, item, &key.group);
 	rte_hash_del_key(table->hash, &key);
-	index_remove(table, &key, item->slot);
+	index_remove(table, &key, number);
 	slot->state = SLOT_DEAD;
-	push(&table->retired, (struct retired){.slot = item->slot, .life = item->life});
+	push(&table->retired, *item);
+}
+
+static void
+reclaim(struct table *table, const struct retired *item)
+{
+	switch (item->kind) {
+	case RETIRED_SLOT:
+		reclaim_slot(table, item);
+		break;
+	case RETIRED_SET:
+		verdict_free(item->set);
+		break;
+	case RETIRED_LEVEL:
+		level_free(item->level);
+		break;
+	}
 }
 
 void
@@ -103,16 +212,13 @@ table_reclaim(struct table *table)
 	struct retire_queue *queue = &table->retired;
 
 	for (uint32_t n = queue->n; n > 0; n--) {
-		struct retired item = queue->items[queue->head];
+		struct retired item = *item_at(queue, queue->head);
 
 		if (rte_rcu_qsbr_check(table->conf.qsbr, item.token, false) == 0)
 			break;
-		queue->head = (queue->head + 1) % queue->room;
+		queue->head++;
 		queue->n--;
-		if (item.slot >= 0)
-			reclaim_slot(table, &item);
-		else
-			verdict_free(item.set);
+		reclaim(table, &item);
 	}
 	retire_seal(table);
 }
@@ -146,8 +252,10 @@ retire_fini(struct table *table)
 	struct retire_queue *queue = &table->retired;
 
 	for (; queue->n > 0; queue->n--) {
-		verdict_free(queue->items[queue->head].set);
-		queue->head = (queue->head + 1) % queue->room;
+		const struct retired *item = item_at(queue, queue->head++);
+
+		if (item->kind != RETIRED_SLOT)
+			reclaim(table, item);
 	}
 	free(queue->items);
 }

@@ -27,6 +27,19 @@ struct table_update {
 	uint32_t reserved; /* places in the retire queue */
 };
 
+/* No worker has seen the slot since its last key's grace period. */
+static void
+start_slot(struct table *table, const struct table_key *key, int32_t slot)
+{
+	for (uint16_t worker = 0; worker < table->conf.n_workers; worker++) {
+		struct flow *flow = &table->flows[worker][slot + 1];
+
+		flow->key = *key;
+		flow->packets = flow->bytes = flow->dropped = 0;
+	}
+	index_add(table, key, slot);
+}
+
 /* The slot of a key, put into the hash if it is not there. Sets *ret_taken if it was idle. */
 static int
 take_slot(struct table *table, const struct in6_addr *source, const struct in6_addr *group,
@@ -39,14 +52,13 @@ take_slot(struct table *table, const struct in6_addr *source, const struct in6_a
 		return slot == -ENOSPC ? -ENOBUFS : slot;
 	*ret_slot = slot;
 	*ret_taken = table->slots[slot].state != SLOT_LIVE;
-	if (*ret_taken) {
-		if (table->slots[slot].state == SLOT_FREE) {
-			index_add(table, &key, slot);
-			table_fold(table, NULL, slot);
-		}
+	if (table->slots[slot].state == SLOT_FREE)
+		start_slot(table, &key, slot);
+	else if (table->slots[slot].state == SLOT_DYING && retire_not(table, slot) < 0)
+		return -ENOMEM;
+	if (*ret_taken)
 		table->slots[slot].life++;
-		table->slots[slot].state = SLOT_LIVE;
-	}
+	table->slots[slot].state = SLOT_LIVE;
 	return 0;
 }
 
@@ -104,6 +116,7 @@ table_prepare(struct table *table, const struct msf_group_change *changes, uint3
 	if (update == NULL)
 		return -ENOMEM;
 	table_reclaim(table);
+	update->reserved = INDEX_RETIRES;
 	update->groups = calloc(n, sizeof(*update->groups));
 	if (update->groups == NULL)
 		ret = -ENOMEM;
@@ -138,9 +151,9 @@ abort_group(struct table *table, struct group_update *update)
 		return;
 	for (uint32_t i = 0; i < update->n_slots; i++)
 		if (update->taken[i])
-			retire_slot(table, update->slots[i]);
+			retire_slot(table, update->slots[i], update->group);
 	if (update->any_slot >= 0 && update->taken[update->verdicts.n])
-		retire_slot(table, update->any_slot);
+		retire_slot(table, update->any_slot, update->group);
 	if (update->created)
 		table_group_free(table, update->group);
 }
@@ -177,23 +190,22 @@ publish(struct table *table, int32_t slot, struct msf_verdict *verdict)
 static void
 drop_unnamed(struct table *table, const struct group_update *update)
 {
-	const struct table_group *group = update->group;
+	struct table_group *group = update->group;
 	const struct verdicts *verdicts = &update->verdicts;
 
 	for (uint32_t i = 0, j = 0; i < group->n; i++) {
-		while (j < verdicts->n &&
-			mldv2_addr_cmp(&verdicts->sources[j], &group->sources[i]) < 0)
+		const struct in6_addr *source = table_slot_source(table, group->slots[i]);
+
+		while (j < verdicts->n && mldv2_addr_cmp(&verdicts->sources[j], source) < 0)
 			j++;
-		if (j < verdicts->n &&
-			mldv2_addr_cmp(&verdicts->sources[j], &group->sources[i]) == 0)
+		if (j < verdicts->n && mldv2_addr_cmp(&verdicts->sources[j], source) == 0)
 			continue;
 
 		struct msf_verdict none = MSF_VERDICT_UNKNOWN;
 
 		publish(table, group->slots[i], &none);
 		retire_set(table, none);
-		table_fold(table, update->group, group->slots[i]);
-		retire_slot(table, group->slots[i]);
+		retire_slot(table, group->slots[i], update->any_slot < 0 ? NULL : group);
 	}
 }
 
@@ -210,21 +222,16 @@ finish_group(struct table *table, struct group_update *update)
 	}
 	retire_set(table, verdicts->any);
 	verdicts->any = MSF_VERDICT_UNKNOWN;
-	if (update->any_slot < 0 && group->any_slot >= 0) {
-		table_fold(table, NULL, group->any_slot);
-		retire_slot(table, group->any_slot);
-	}
+	if (update->any_slot < 0 && group->any_slot >= 0)
+		retire_slot(table, group->any_slot, NULL);
 	if (update->any_slot < 0) {
 		table_group_free(table, group);
 		return;
 	}
-	free(group->sources);
 	free(group->slots);
-	group->sources = verdicts->sources;
 	group->slots = update->slots;
 	group->n = verdicts->n;
 	group->any_slot = update->any_slot;
-	verdicts->sources = NULL;
 	update->slots = NULL;
 }
 

@@ -293,6 +293,27 @@ TEST(dying_keys_are_revived)
 	table_free(table);
 }
 
+/* Room that only a large change or a revived key needed is given back. */
+TEST(room_is_given_back)
+{
+	struct table *table = make_table(8192);
+
+	EXPECT_EQ(include_range(table, 1, 1, 70), 0);
+	EXPECT_EQ(include_range(table, 1, 0, 0), 0);
+	EXPECT(table->base == NULL);
+	EXPECT_EQ(include_range(table, 1, 1, 70), 0);
+	EXPECT_EQ(table->n_based, 71);
+	EXPECT(table->base != NULL);
+	EXPECT_EQ(include_range(table, 2, 1, 5000), 0);
+	EXPECT_LE(5000, table->retired.room);
+	EXPECT_EQ(include_range(table, 1, 0, 0), 0);
+	drain(table);
+	EXPECT_EQ(table->n_based, 0);
+	EXPECT(table->base == NULL);
+	EXPECT_LE(table->retired.room, 1024);
+	table_free(table);
+}
+
 /* Between its two grace periods a slot's key is gone; the same key gets another slot. */
 TEST(dead_slots_are_not_touched)
 {

@@ -123,6 +123,37 @@ TEST(every_size)
 	table_free(table);
 }
 
+static size_t
+dpdk_memory(void)
+{
+	struct rte_malloc_socket_stats stats;
+
+	EXPECT_EQ(rte_malloc_get_socket_stats(rte_socket_id_by_idx(0), &stats), 0);
+	return stats.heap_allocsz_bytes;
+}
+
+/* An index that has been replaced goes when no worker looks at it any more. */
+TEST(replaced_indexes_go)
+{
+	size_t at_first, small, large;
+	struct table *table;
+
+	eal_start("test_table_index", NULL);
+	at_first = dpdk_memory();
+	table = make_table(65536);
+	small = dpdk_memory();
+	for (uint32_t i = 0; i < KEYS_MAX; i++)
+		numbers[i] = i;
+	include(table, KEYS_MAX);
+	drain(table);
+	/* 4 octets and 4 bits a cell, and what the allocator adds */
+	large = dpdk_memory() - small;
+	EXPECT_LE((table->level->mask + 1 - 4096) * 4.5, large);
+	EXPECT_LE(large, (table->level->mask + 1 - 4096) * 4.5 + 1024);
+	table_free(table);
+	EXPECT_EQ(dpdk_memory(), at_first);
+}
+
 /* Keys that share cells come and go, in any order; `bits` of their signatures are the same. */
 static void
 share(unsigned int bits, uint32_t n)
