@@ -352,7 +352,7 @@ static int
 make(const struct change *change)
 {
 	uint32_t before[FLOWS], after[FLOWS];
-	struct stance old[2];
+	struct stance old[2] = {0};
 	int ret;
 
 	for (uint32_t i = 0; i < FLOWS; i++)

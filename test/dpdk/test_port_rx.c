@@ -1017,3 +1017,30 @@ TEST(port_settings)
 	msf_port_free(NULL);
 	finish();
 }
+
+/* Two workers: each has its own counts, and the port has their sum. */
+TEST(counters_of_one_worker)
+{
+	struct msf_port_counters sum, each[2];
+	struct msf_verdict verdict;
+
+	start(NULL);
+	for (uint16_t worker = 0; worker < 2; worker++) {
+		for (int i = 0; i <= worker; i++) {
+			uint8_t frame[FRAME_MAX];
+			struct rte_mbuf *mbuf = mbuf_of(frame, data(frame, 1, 900), FRAME_MAX);
+
+			EXPECT_EQ(msf_port_rx(rig.port, worker, &mbuf, 1, &verdict), 0);
+		}
+	}
+	for (uint16_t worker = 0; worker < 2; worker++) {
+		EXPECT_EQ(msf_port_get_worker_counters(rig.port, worker, &each[worker]), 0);
+		EXPECT_EQ(each[worker].rx_packets, worker + 1);
+		EXPECT_EQ(each[worker].drop_no_group, worker + 1);
+	}
+	msf_port_get_counters(rig.port, &sum);
+	EXPECT_EQ(sum.rx_packets, 3);
+	EXPECT_EQ(msf_port_get_worker_counters(rig.port, 2, &each[0]), -EINVAL);
+	EXPECT_EQ(each[0].rx_packets, 1);
+	finish();
+}
