@@ -4,12 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int
-mldv2_addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
-{
-	return memcmp(a, b, sizeof(*a));
-}
-
 const char *
 mldv2_mode_name(enum mldv2_mode mode)
 {

@@ -12,9 +12,11 @@
  * mldv2_sources_normalize() makes such a list from any other.
  */
 
+#include <endian.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,7 +36,18 @@ struct mldv2_filter {
 };
 
 /** Order of addresses: as octet strings, so as in the IPv6 header. */
-int mldv2_addr_cmp(const struct in6_addr *a, const struct in6_addr *b);
+static inline int
+mldv2_addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
+{
+	uint64_t x[2], y[2];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+
+	const int i = x[0] == y[0]; /* the half that decides */
+
+	return (be64toh(x[i]) > be64toh(y[i])) - (be64toh(x[i]) < be64toh(y[i]));
+}
 
 /** @return "include" or "exclude". */
 const char *mldv2_mode_name(enum mldv2_mode mode);

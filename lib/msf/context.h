@@ -141,8 +141,11 @@ struct transaction {
 };
 
 int transaction_begin(struct transaction *txn, struct msf *msf, uint32_t edits);
-struct msf_group *transaction_group(
+/* A group that is not there yet, touched. NULL: no memory. */
+struct msf_group *transaction_group_create(
 	struct transaction *txn, struct msf_interface *interface, const struct in6_addr *addr);
+/* The group is to be merged again; it goes when it has no member then. */
+void transaction_touch(struct transaction *txn, struct msf_group *group);
 int transaction_replace(struct transaction *txn, struct msf_group *group, int socket,
 	const struct mldv2_filter *filter);
 int transaction_commit(struct transaction *txn, uint32_t *ret_failed);

@@ -285,7 +285,7 @@ leave_all(struct msf *msf, int number)
 	while (ret == 0 && !TAILQ_EMPTY(&socket->memberships)) {
 		struct msf_group *group = TAILQ_FIRST(&socket->memberships)->group;
 
-		transaction_group(&txn, group->interface, &group->addr);
+		transaction_touch(&txn, group);
 		ret = transaction_replace(&txn, group, number, &none);
 	}
 	if (ret == 0)

@@ -225,15 +225,17 @@ apply(struct transaction *txn, const struct msf_request *request, uint32_t index
 {
 	struct msf *msf = txn->msf;
 	struct msf_interface *interface;
+	struct msf_group *group = NULL;
 	struct mldv2_filter old = {0};
 	struct draft draft = {0};
 	struct in6_addr *list;
 	int ret = check_arguments(txn, request, &interface, &list);
 
 	if (ret == 0) {
-		const struct msf_group *known = interface_group(interface, &request->group);
+		group = interface_group(interface, &request->group);
+
 		const struct membership *membership =
-			known != NULL ? group_membership(known, request->socket) : NULL;
+			group != NULL ? group_membership(group, request->socket) : NULL;
 
 		if (membership != NULL)
 			old = membership_filter(membership);
@@ -241,13 +243,14 @@ apply(struct transaction *txn, const struct msf_request *request, uint32_t index
 		ret = new_filter(msf, request, &old, &draft);
 	}
 	if (ret == 0 && !mldv2_filter_equal(&draft.filter, &old)) {
-		struct msf_group *group = transaction_group(txn, interface, &request->group);
-
-		if (group != NULL)
+		if (group == NULL)
+			group = transaction_group_create(txn, interface, &request->group);
+		ret = -ENOMEM;
+		if (group != NULL) {
+			transaction_touch(txn, group);
 			group->touched_by = index;
-		ret = group == NULL
-			? -ENOMEM
-			: transaction_replace(txn, group, request->socket, &draft.filter);
+			ret = transaction_replace(txn, group, request->socket, &draft.filter);
+		}
 	}
 	free(draft.scratch);
 	free(list);

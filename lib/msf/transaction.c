@@ -45,6 +45,13 @@ interface_group(const struct msf_interface *interface, const struct in6_addr *ad
 	return found != NULL ? *found : NULL;
 }
 
+static void
+count_request(struct msf_account *account, int result)
+{
+	account->requests++;
+	account->failures += result < 0;
+}
+
 static struct msf_group *
 group_create(struct msf_interface *interface, const struct in6_addr *addr)
 {
@@ -64,33 +71,26 @@ group_create(struct msf_interface *interface, const struct in6_addr *addr)
 	return group;
 }
 
-static void
-count_request(struct msf_account *account, int result)
-{
-	account->requests++;
-	account->failures += result < 0;
-}
-
-/* The group, made if it is not there yet; it goes again when nobody joins it. */
 struct msf_group *
-transaction_group(
+transaction_group_create(
 	struct transaction *txn, struct msf_interface *interface, const struct in6_addr *addr)
 {
-	struct msf_group *group = interface_group(interface, addr);
+	struct msf_group *group = group_create(interface, addr);
 	struct msf_memory *memory = &txn->msf->memory;
 
-	if (group == NULL) {
-		group = group_create(interface, addr);
-		if (group == NULL) {
-			count_request(txn->of_stack ? &memory->stack_msfilter : &memory->msfilter,
-				-ENOMEM);
-			return NULL;
-		}
-	}
+	if (group == NULL)
+		count_request(txn->of_stack ? &memory->stack_msfilter : &memory->msfilter, -ENOMEM);
+	else
+		transaction_touch(txn, group);
+	return group;
+}
+
+void
+transaction_touch(struct transaction *txn, struct msf_group *group)
+{
 	if (!group->touched)
 		TAILQ_INSERT_TAIL(&txn->touched, group, touched_link);
 	group->touched = true;
-	return group;
 }
 
 /* Before its neighbours to be, or at the end for those that are NULL. */
