@@ -10,7 +10,7 @@
 #include "table_private.h"
 
 /* The queue keeps this when it runs empty. */
-#define ROOM_KEPT 1024
+#define ROOM_KEPT 256
 
 /* Room is a power of two, so that numbers may wrap. */
 static struct retired *

@@ -310,7 +310,7 @@ TEST(room_is_given_back)
 	drain(table);
 	EXPECT_EQ(table->n_based, 0);
 	EXPECT(table->base == NULL);
-	EXPECT_LE(table->retired.room, 1024);
+	EXPECT_LE(table->retired.room, 256);
 	table_free(table);
 }
 
