@@ -15,6 +15,7 @@ enum key_type {
 	KEY_U32,
 	KEY_BOOL,
 	KEY_LINK_LOCAL,
+	KEY_ADDRESSES,
 	KEY_V1_TRIGGER,
 	KEY_SSM_RANGE,
 	KEY_NAME,
@@ -54,6 +55,8 @@ static const struct key port_keys[] = {
 static const struct key own_keys[] = {
 	{"enabled", KEY_BOOL, PORT(enabled), 0, 1},
 	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0},
+	{"address", KEY_ADDRESSES, 0, 0, 0},
+	{"mtu", KEY_U32, PORT(mtu), 1280, 65535},
 	{"queues", KEY_U32, PORT(queues), 1, 16},
 	{"exception", KEY_NAME, PORT(exception), 0, 0},
 	{0},
@@ -130,24 +133,63 @@ parse_bool(const char *text, bool *ret_value)
 	return false;
 }
 
-/* ADDRESS/LENGTH, multicast. */
+/* ADDRESS/LENGTH. */
 static bool
-parse_range(const char *text, struct mldv2_ssm_range *ret_range)
+parse_prefix(const char *text, struct in6_addr *ret_addr, uint32_t *ret_len)
 {
 	char addr[INET6_ADDRSTRLEN];
 	const char *slash = strchr(text, '/');
-	uint32_t len;
 
 	if (slash == NULL || (size_t)(slash - text) >= sizeof(addr))
 		return false;
 	memcpy(addr, text, slash - text);
 	addr[slash - text] = '\0';
-	if (inet_pton(AF_INET6, addr, &ret_range->prefix) != 1 ||
-		!IN6_IS_ADDR_MULTICAST(&ret_range->prefix) || !parse_number(slash + 1, &len) ||
-		len < 8 || len > 128)
+	return inet_pton(AF_INET6, addr, ret_addr) == 1 && parse_number(slash + 1, ret_len) &&
+		*ret_len <= 128;
+}
+
+static bool
+parse_range(const char *text, struct mldv2_ssm_range *ret_range)
+{
+	uint32_t len;
+
+	if (!parse_prefix(text, &ret_range->prefix, &len) || len < 8 ||
+		!IN6_IS_ADDR_MULTICAST(&ret_range->prefix))
 		return false;
 	ret_range->len = len;
 	return true;
+}
+
+static bool
+has_address(const struct port_settings *settings, const struct in6_addr *addr)
+{
+	for (unsigned int i = 0; i < settings->n_addresses; i++)
+		if (memcmp(&settings->addresses[i].addr, addr, sizeof(*addr)) == 0)
+			return true;
+	return false;
+}
+
+/* ADDRESS/LENGTH and more of them, behind commas or blanks. */
+static bool
+parse_addresses(const char *text, struct port_settings *settings)
+{
+	char copy[CONFIG_VALUE_MAX], *rest = NULL, *word;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	settings->n_addresses = 0;
+	for (word = strtok_r(copy, ", \t", &rest); word != NULL;
+		word = strtok_r(NULL, ", \t", &rest)) {
+		struct in6_addr addr;
+		uint32_t len;
+
+		if (settings->n_addresses == MSF_PORT_ADDRESSES_MAX ||
+			!parse_prefix(word, &addr, &len) || len < 1 ||
+			!msf_port_address_is_usable(&addr) || has_address(settings, &addr))
+			return false;
+		settings->addresses[settings->n_addresses++] =
+			(struct msf_port_address){.addr = addr, .prefix_len = len};
+	}
+	return settings->n_addresses > 0;
 }
 
 /* Store a value at its place; false with what would be right. */
@@ -169,6 +211,11 @@ store(const struct key *key, const char *text, void *base, char *right, size_t s
 		snprintf(right, size, "an address in fe80::/10");
 		return inet_pton(AF_INET6, text, place) == 1 &&
 			IN6_IS_ADDR_LINKLOCAL((struct in6_addr *)place);
+	case KEY_ADDRESSES:
+		snprintf(right, size,
+			"up to %d different ADDRESS/LENGTH of nodes, none in fe80::/10",
+			MSF_PORT_ADDRESSES_MAX);
+		return parse_addresses(text, base);
 	case KEY_SSM_RANGE:
 		snprintf(right, size, "a multicast PREFIX/LENGTH, 8 to 128 bits");
 		return parse_range(text, place);
@@ -211,7 +258,7 @@ complain(struct reader *reader, const char *what, const char *right)
 static int
 set(struct reader *reader, const struct key *key, void *base)
 {
-	char right[64], what[CONFIG_VALUE_MAX + 32];
+	char right[96], what[CONFIG_VALUE_MAX + 32];
 
 	if (store(key, reader->entry->value, base, right, sizeof(right)))
 		return 0;
@@ -252,6 +299,8 @@ read_port(struct reader *reader, const char *name)
 		port->queues_line = reader->entry->line;
 	if (strcmp(reader->entry->key, "exception") == 0)
 		port->exception_line = reader->entry->line;
+	if (strcmp(reader->entry->key, "mtu") == 0)
+		port->mtu_line = reader->entry->line;
 
 	const struct key *key = find_key(port_keys, reader->entry->key);
 

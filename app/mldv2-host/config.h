@@ -9,6 +9,7 @@
 #include "config_file.h"
 #include "mldv2_host.h"
 #include "msf.h"
+#include "msf_port.h"
 #include "sink.h"
 
 #define CONFIG_PORTS_MAX   64
@@ -19,7 +20,10 @@ struct port_settings {
 	bool enabled;
 	uint32_t table_entries;
 	bool solicited_node, duplicate_address_detection, neighbour_advertisements, echo;
-	struct in6_addr link_local;	 /* ::: from the MAC address */
+	struct in6_addr link_local; /* ::: from the MAC address */
+	struct msf_port_address addresses[MSF_PORT_ADDRESSES_MAX];
+	unsigned int n_addresses;
+	uint32_t mtu;			 /* 0: as the device has it */
 	uint32_t queues;		 /* rx */
 	char exception[CONFIG_NAME_MAX]; /* port id or device name, empty: none */
 	struct mldv2_host_conf host;
@@ -28,7 +32,7 @@ struct port_settings {
 /* A [port N], with the lines of what can only be judged when devices are there. */
 struct port_section {
 	char name[64]; /* port id or device name */
-	unsigned int line, queues_line, exception_line;
+	unsigned int line, queues_line, exception_line, mtu_line;
 	struct port_settings settings;
 };
 

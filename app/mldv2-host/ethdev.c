@@ -14,6 +14,9 @@
 /* Caches, and what is on its way. */
 #define MBUFS_SHARED   8191
 
+/* Octets of a frame beside its packet: header, two VLAN tags, CRC. */
+#define FRAME_OVERHEAD 26
+
 /* Packets of a flow stay in order: they come on one queue. */
 #define RSS_IPV6                                                                   \
 	(RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_UDP | \
@@ -33,7 +36,11 @@ ethdev_pool_create(const struct ethdev_queues *queues, unsigned int n_ports, uns
 static int
 complain(uint16_t port_id, const char *what, int error)
 {
-	fprintf(stderr, "mldv2-host: port %u: %s: %s\n", port_id, what, strerror(-error));
+	char device[RTE_ETH_NAME_MAX_LEN] = "";
+
+	rte_eth_dev_get_name_by_port(port_id, device);
+	fprintf(stderr, "mldv2-host: port %u (%s): %s: %s\n", port_id, device, what,
+		strerror(-error));
 	return error;
 }
 
@@ -62,8 +69,32 @@ ethdev_pairs_queues(uint16_t port_id)
 	return false;
 }
 
+int
+ethdev_check_mtu(uint16_t port_id, uint32_t mtu, char *error, size_t size)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port_id, &info) < 0 ||
+		(mtu >= info.min_mtu && mtu <= info.max_mtu))
+		return 0;
+	snprintf(error, size, "the device takes %u to %u, not %u", info.min_mtu, info.max_mtu, mtu);
+	return -EINVAL;
+}
+
 static int
-configure(uint16_t port_id, struct ethdev_queues queues)
+set_mtu(uint16_t port_id, uint16_t mtu, char *error, size_t size)
+{
+	int ret = rte_eth_dev_set_mtu(port_id, mtu);
+
+	if (ret == -ENOTSUP)
+		snprintf(error, size, "the device has no MTU that can be set");
+	else if (ret < 0)
+		snprintf(error, size, "the device refuses %u: %s", mtu, strerror(-ret));
+	return ret;
+}
+
+static int
+configure(uint16_t port_id, struct ethdev_queues queues, uint16_t mtu)
 {
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
@@ -77,6 +108,9 @@ configure(uint16_t port_id, struct ethdev_queues queues)
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & RSS_IPV6;
 	}
+	conf.rxmode.mtu = mtu;
+	if (mtu + FRAME_OVERHEAD > RTE_MBUF_DEFAULT_DATAROOM)
+		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	return rte_eth_dev_configure(port_id, queues.rx, queues.tx, &conf);
 }
 
@@ -95,19 +129,29 @@ setup_queues(uint16_t port_id, struct ethdev_queues queues, struct rte_mempool *
 }
 
 int
-ethdev_start(uint16_t port_id, struct ethdev_queues queues, struct rte_mempool *pool)
+ethdev_setup(uint16_t port_id, struct ethdev_queues queues, uint16_t mtu, struct rte_mempool *pool,
+	char *error, size_t size)
 {
-	int ret = configure(port_id, queues);
+	int ret = configure(port_id, queues, mtu);
 
+	error[0] = '\0';
 	if (ret < 0)
 		return complain(port_id, "cannot be configured", ret);
+	ret = mtu > 0 ? set_mtu(port_id, mtu, error, size) : 0;
+	if (ret < 0)
+		return ret;
 	ret = setup_queues(port_id, queues, pool);
 	if (ret < 0)
 		return complain(port_id, "queues cannot be set up", ret);
-	ret = rte_eth_dev_start(port_id);
-	if (ret < 0)
-		return complain(port_id, "cannot be started", ret);
 	return 0;
+}
+
+int
+ethdev_start(uint16_t port_id)
+{
+	int ret = rte_eth_dev_start(port_id);
+
+	return ret < 0 ? complain(port_id, "cannot be started", ret) : 0;
 }
 
 void

@@ -193,15 +193,29 @@ size_rx(const struct host *host, struct host_port *port, bool under_mld, uint16_
 }
 
 static int
+refuse_mtu(const struct host *host, const struct host_port *port, const char *reason)
+{
+	const struct port_section *section =
+		config_section(&host->config, port->port_id, port->device);
+
+	return fail(EXIT_USAGE, "%s:%u: mtu: port %u (%s): %s", host->args.config,
+		section->mtu_line, port->port_id, port->device, reason);
+}
+
+static int
 size_port(struct host *host, struct host_port *port, bool under_mld)
 {
 	uint16_t first = under_mld ? 1 : 0;
 	struct ethdev_queues max;
 	int ret = ethdev_queues_max(port->port_id, &max);
+	uint32_t mtu = port->settings->mtu;
+	char reason[128];
 
 	if (ret < 0)
 		return fail(EXIT_FAILURE, "port %u (%s): %s", port->port_id, port->device,
 			strerror(-ret));
+	if (mtu > 0 && ethdev_check_mtu(port->port_id, mtu, reason, sizeof(reason)) < 0)
+		return refuse_mtu(host, port, reason);
 	ret = size_tx(host, port, under_mld, max.tx);
 	if (ret == 0)
 		ret = size_rx(host, port, under_mld, max.rx);
@@ -273,6 +287,8 @@ fill_conf(const struct host *host, const struct host_port *port, struct msf_port
 	conf->pool = host->pool;
 	conf->qsbr = host->qsbr;
 	conf->link_local = settings->link_local;
+	memcpy(conf->addresses, settings->addresses, sizeof(conf->addresses));
+	conf->n_addresses = settings->n_addresses;
 	conf->wake_fd = host->wake_fd;
 	conf->host = settings->host;
 	conf->solicited_node = settings->solicited_node;
@@ -286,7 +302,12 @@ fill_conf(const struct host *host, const struct host_port *port, struct msf_port
 static int
 start_device(const struct host *host, struct host_port *port)
 {
-	if (ethdev_start(port->port_id, port->queues, host->pool) < 0)
+	char reason[128];
+
+	if (ethdev_setup(port->port_id, port->queues, port->settings->mtu, host->pool, reason,
+		    sizeof(reason)) < 0)
+		return reason[0] != '\0' ? refuse_mtu(host, port, reason) : EXIT_FAILURE;
+	if (ethdev_start(port->port_id) < 0)
 		return EXIT_FAILURE;
 	port->started = true;
 	return 0;
@@ -301,8 +322,8 @@ put_under_mld(const struct host *host, struct host_port *port)
 	fill_conf(host, port, &conf);
 	ret = msf_port_create(&port->port, host->msf, &conf);
 	if (ret < 0)
-		return fail(EXIT_FAILURE, "port %u: %s%s", port->port_id, strerror(-ret),
-			ret == -ENOMEM ? ": give EAL more memory (-m)" : "");
+		return fail(EXIT_FAILURE, "port %u (%s): %s%s", port->port_id, port->device,
+			strerror(-ret), ret == -ENOMEM ? ": give EAL more memory (-m)" : "");
 	return 0;
 }
 

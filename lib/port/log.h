@@ -8,8 +8,8 @@
 
 extern int msf_log_port;
 
-#define PORT_LOG(level, port, format, ...)                                                    \
-	rte_log(RTE_LOG_##level, msf_log_port, "port %u: " format "\n", (port)->conf.port_id, \
-		##__VA_ARGS__)
+#define PORT_LOG(level, port, format, ...)                                                         \
+	rte_log(RTE_LOG_##level, msf_log_port, "port %u (%s): " format "\n", (port)->conf.port_id, \
+		(port)->device, ##__VA_ARGS__)
 
 #endif

@@ -25,6 +25,18 @@ extern "C" {
 
 struct msf_port;
 
+/** Most further addresses of a port. */
+#define MSF_PORT_ADDRESSES_MAX 8
+
+/** An address beside the link-local one. */
+struct msf_port_address {
+	struct in6_addr addr; /**< see msf_port_address_is_usable() */
+	uint8_t prefix_len;   /**< 1..128; for people: answers go to the MAC address that asked */
+};
+
+/** @return false for multicast, ::, ::1, fe80::/10 and IPv4-mapped addresses. */
+bool msf_port_address_is_usable(const struct in6_addr *addr);
+
 /** Settings of a port; msf_port_conf_init() gives the defaults in brackets. */
 struct msf_port_conf {
 	uint16_t port_id;	    /**< of ethdev; the application configures and starts it */
@@ -34,8 +46,15 @@ struct msf_port_conf {
 	struct rte_mempool *pool;   /**< mbufs for Reports; not NULL */
 	struct rte_rcu_qsbr *qsbr;  /**< of all workers; outlives the port; not NULL */
 	struct in6_addr link_local; /**< source of Reports; ::: made from the MAC address [::] */
-	uint64_t seed;		    /**< of random delays; 0: from the MAC and the time [0] */
-	int wake_fd; /**< eventfd written when a Report became due, -1 for none [-1] */
+	/**
+	 * Further addresses, each once: probed for and answered for like the link-local one,
+	 * their solicited-node groups are joined, and a Query may come to them (RFC 9777 section
+	 * 5.1.15). They are never the source of a Report or Done. [none]
+	 */
+	struct msf_port_address addresses[MSF_PORT_ADDRESSES_MAX];
+	unsigned int n_addresses;
+	uint64_t seed; /**< of random delays; 0: from the MAC and the time [0] */
+	int wake_fd;   /**< eventfd written when a Report became due, -1 for none [-1] */
 	struct mldv2_host_conf host; /**< of the listener; its MTU follows the port's */
 	/**
 	 * What makes the port a node of its link. Switch off what another stack does with the

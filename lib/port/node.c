@@ -18,57 +18,12 @@
 #define ANSWERS_PER_S	 1000
 #define ANSWERS_AT_ONCE	 100
 
-const char *
-address_state_name(enum address_state state)
-{
-	static const char *const names[] = {
-		[ADDRESS_NONE] = "none",
-		[ADDRESS_TENTATIVE] = "tentative",
-		[ADDRESS_VALID] = "valid",
-		[ADDRESS_DUPLICATE] = "duplicate",
-	};
-
-	return names[state];
-}
-
-/* RFC 4291 appendix A: fe80::/64 and the modified EUI-64 of the MAC address. */
-static struct in6_addr
-link_local_of(const struct rte_ether_addr *mac)
-{
-	const uint8_t *m = mac->addr_bytes;
-
-	return (struct in6_addr){
-		{{0xfe, 0x80, [8] = m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}}};
-}
-
-static struct address *
-address_create(const struct in6_addr *addr)
-{
-	struct address *address = calloc(1, sizeof(*address));
-
-	if (address != NULL) {
-		address->addr = *addr;
-		address->solicited_node = nd_solicited_node(addr);
-	}
-	return address;
-}
-
-static void
-address_use(struct node *node, struct address *address)
-{
-	address->older = node->address;
-	node->address = address;
-}
-
 int
 node_create(struct msf_port *port, int socket_id)
 {
 	struct node *node = &port->node;
-	struct in6_addr addr = port->conf.link_local;
 	char name[32];
 
-	if (IN6_IS_ADDR_UNSPECIFIED(&addr))
-		addr = link_local_of(&port->mac);
 	pthread_mutex_init(&node->change_lock, NULL);
 	snprintf(name, sizeof(name), "msf_nd_ring_%u", port->conf.port_id);
 	node->ring = rte_ring_create(name, RING_SIZE, socket_id, RING_F_SC_DEQ);
@@ -76,40 +31,18 @@ node_create(struct msf_port *port, int socket_id)
 	node->msgs = rte_mempool_create(name, RING_SIZE + 32, sizeof(struct nd_msg), 0, 0, NULL,
 		NULL, NULL, NULL, socket_id, 0);
 	node->budget = ANSWERS_AT_ONCE * 1000;
-	struct address *address = address_create(&addr);
-
-	if (address != NULL)
-		address_use(node, address);
-	return node->ring == NULL || node->msgs == NULL || address == NULL ? -ENOMEM : 0;
+	node->detection.valid_ms = MLDV2_NEVER;
+	if (node->ring == NULL || node->msgs == NULL)
+		return -ENOMEM;
+	return node_addresses_create(port);
 }
 
 void
 node_destroy(struct msf_port *port)
 {
-	struct address *address = port->node.address, *older;
-
-	for (; address != NULL; address = older) {
-		older = address->older;
-		free(address);
-	}
+	node_addresses_destroy(port);
 	rte_ring_free(port->node.ring);
 	rte_mempool_free(port->node.msgs);
-}
-
-const struct in6_addr *
-node_address(const struct msf_port *port)
-{
-	return &((struct address *)port->node.address)->addr;
-}
-
-struct in6_addr
-node_source(const struct msf_port *port)
-{
-	static const struct in6_addr nobody;
-
-	bool valid = port->node.state == ADDRESS_VALID && !port->node.restart;
-
-	return valid ? *node_address(port) : nobody;
 }
 
 /* What is_for_us() and is_probe_for_us() look at is there: an echo header, or a target. */
@@ -127,21 +60,24 @@ static bool
 is_for_us(const struct msf_port *port, const uint8_t *frame)
 {
 	static const struct in6_addr all_nodes = {{{0xff, 2, [15] = 1}}};
-	const struct address *address = port->node.address;
 	const uint8_t *ip = &frame[RTE_ETHER_HDR_LEN], *icmp = &ip[40];
-	bool to_us = memcmp(&ip[24], &address->addr, 16) == 0;
+	bool to_us = node_own(port, &ip[24]) != NULL;
 	bool to_all = memcmp(&ip[24], &all_nodes, 16) == 0;
-	bool about_us;
+	const struct in6_addr *about;
+	struct in6_addr group;
 
 	if (icmp[0] == ICMP6_ECHO_REQUEST)
 		return port->conf.echo && (to_us || to_all);
-	about_us = memcmp(&icmp[8], &address->addr, 16) == 0;
+	about = node_own(port, &icmp[8]);
+	if (about == NULL)
+		return false;
 	switch (icmp[0]) {
 	case ND_NEIGHBOR_SOLICIT:
-		return port->conf.neighbour_advertisements && about_us &&
-			(to_us || memcmp(&ip[24], &address->solicited_node, 16) == 0);
+		group = nd_solicited_node(about);
+		return port->conf.neighbour_advertisements &&
+			(to_us || memcmp(&ip[24], &group, 16) == 0);
 	case ND_NEIGHBOR_ADVERT:
-		return port->conf.duplicate_address_detection && about_us && (to_us || to_all);
+		return port->conf.duplicate_address_detection && (to_us || to_all);
 	default:
 		return false;
 	}
@@ -154,7 +90,7 @@ is_probe_for_us(const struct msf_port *port, const uint8_t *frame)
 	const uint8_t *icmp = &frame[RTE_ETHER_HDR_LEN + 40];
 
 	return port->conf.duplicate_address_detection && icmp[0] == ND_NEIGHBOR_SOLICIT &&
-		memcmp(&icmp[8], node_address(port), 16) == 0;
+		node_own(port, &icmp[8]) != NULL;
 }
 
 bool
@@ -199,17 +135,17 @@ new_frame(struct msf_port *port, uint8_t **ret_frame)
 }
 
 static bool
-send_probe(struct msf_port *port)
+send_probe(struct msf_port *port, const struct in6_addr *addr)
 {
 	uint8_t *frame;
 	struct rte_mbuf *mbuf = new_frame(port, &frame);
 
-	return mbuf != NULL &&
-		send_frame(port, mbuf, nd_build_probe(frame, &port->mac, node_address(port)));
+	return mbuf != NULL && send_frame(port, mbuf, nd_build_probe(frame, &port->mac, addr));
 }
 
+/* As an address that is ours. */
 static void
-answer(struct msf_port *port, const struct nd_msg *msg)
+answer(struct msf_port *port, const struct nd_msg *msg, const struct in6_addr *addr)
 {
 	struct node *node = &port->node;
 	uint8_t *frame;
@@ -227,9 +163,9 @@ answer(struct msf_port *port, const struct nd_msg *msg)
 	}
 	node->budget -= 1000;
 	if (msg->kind == ND_ECHO_REQUEST)
-		len = nd_build_echo_reply(frame, &port->mac, node_address(port), msg);
+		len = nd_build_echo_reply(frame, &port->mac, addr, msg);
 	else
-		len = nd_build_advertisement(frame, &port->mac, node_address(port), msg);
+		len = nd_build_advertisement(frame, &port->mac, addr, msg);
 	if (send_frame(port, mbuf, len))
 		node->answered++;
 	else
@@ -238,38 +174,55 @@ answer(struct msf_port *port, const struct nd_msg *msg)
 
 /* RFC 4862 sections 5.4.3 and 5.4.4. */
 static void
-conflict(struct msf_port *port)
+conflict(struct msf_port *port, const struct in6_addr *addr, struct detection *detection)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	inet_ntop(AF_INET6, node_address(port), text, sizeof(text));
-	if (port->node.state == ADDRESS_TENTATIVE) {
-		port->node.state = ADDRESS_DUPLICATE;
-		PORT_LOG(ERR, port, "%s is in use by another node: sending from :: only", text);
-	}
+	if (detection->state != ADDRESS_TENTATIVE)
+		return;
+	inet_ntop(AF_INET6, addr, text, sizeof(text));
+	detection->state = ADDRESS_DUPLICATE;
+	PORT_LOG(ERR, port, "%s is in use by another node: %s", text,
+		detection == &port->node.detection ? "sending from :: only" : "not used");
+}
+
+/* To all nodes we answer as who we are to the asker (RFC 6724 section 5, rule 2). */
+static const struct in6_addr *
+echo_source(const struct msf_port *port, const struct nd_msg *msg)
+{
+	const struct in6_addr *global = node_global(port);
+
+	if (!IN6_IS_ADDR_MULTICAST(&msg->dst))
+		return &msg->dst;
+	return IN6_IS_ADDR_LINKLOCAL(&msg->src) || global == NULL ? node_address(port) : global;
 }
 
 static void
 input(struct msf_port *port, const struct nd_msg *msg)
 {
 	bool reflected = rte_is_same_ether_addr(&msg->mac, &port->mac);
-	enum address_state state = port->node.state;
+	const struct in6_addr *about =
+		msg->kind == ND_ECHO_REQUEST ? echo_source(port, msg) : &msg->target;
+	struct detection *detection = node_detection(port, about);
 
-	if (reflected)
+	if (reflected || detection == NULL)
 		return;
+
+	bool valid = detection->state == ADDRESS_VALID;
+
 	switch (msg->kind) {
 	case ND_ADVERTISEMENT:
-		conflict(port);
+		conflict(port, about, detection);
 		break;
 	case ND_SOLICITATION:
-		if (state == ADDRESS_TENTATIVE && IN6_IS_ADDR_UNSPECIFIED(&msg->src))
-			conflict(port);
-		else if (state == ADDRESS_VALID && port->conf.neighbour_advertisements)
-			answer(port, msg);
+		if (IN6_IS_ADDR_UNSPECIFIED(&msg->src))
+			conflict(port, about, detection);
+		if (valid && port->conf.neighbour_advertisements)
+			answer(port, msg, about);
 		break;
 	case ND_ECHO_REQUEST:
-		if (state == ADDRESS_VALID)
-			answer(port, msg);
+		if (valid)
+			answer(port, msg, about);
 		break;
 	}
 }
@@ -288,9 +241,49 @@ drain(struct msf_port *port)
 }
 
 static void
-become_valid(struct msf_port *port, uint64_t now_ms)
+detection_begin(const struct msf_port *port, struct detection *detection)
 {
-	port->node.state = ADDRESS_VALID;
+	detection->probe_due = port->conf.duplicate_address_detection;
+	detection->valid_ms = MLDV2_NEVER;
+	detection->state = detection->probe_due ? ADDRESS_TENTATIVE : ADDRESS_VALID;
+}
+
+static void
+detection_end(struct detection *detection)
+{
+	detection->state = ADDRESS_NONE;
+	detection->probe_due = false;
+	detection->valid_ms = MLDV2_NEVER;
+}
+
+/* true: nobody has objected, the address has just become valid. */
+static bool
+detection_step(struct msf_port *port, struct detection *detection, const struct in6_addr *addr,
+	uint64_t now_ms)
+{
+	if (detection->probe_due && send_probe(port, addr)) {
+		detection->probe_due = false;
+		detection->valid_ms = now_ms + RETRANS_TIMER_MS;
+	}
+	if (detection->state != ADDRESS_TENTATIVE || now_ms < detection->valid_ms)
+		return false;
+	detection->valid_ms = MLDV2_NEVER;
+	detection->state = ADDRESS_VALID;
+	return true;
+}
+
+static uint64_t
+detection_deadline(const struct detection *detection)
+{
+	if (detection->probe_due)
+		return 0;
+	return detection->state == ADDRESS_TENTATIVE ? detection->valid_ms : MLDV2_NEVER;
+}
+
+/* Reports may leave from the link-local address now. */
+static void
+renew(struct msf_port *port, uint64_t now_ms)
+{
 	pthread_mutex_lock(&port->msf->lock);
 	mldv2_host_renew(port->host, now_ms);
 	pthread_mutex_unlock(&port->msf->lock);
@@ -302,17 +295,19 @@ node_link_up(struct msf_port *port, uint64_t now_ms)
 	struct node *node = &port->node;
 
 	(void)now_ms;
-	node->probe_due = port->conf.duplicate_address_detection;
-	node->valid_ms = MLDV2_NEVER;
-	node->state = node->probe_due ? ADDRESS_TENTATIVE : ADDRESS_VALID;
+	detection_begin(port, &node->detection);
+	for (unsigned int i = 0; i < node->n_globals; i++)
+		detection_begin(port, &node->globals[i].detection);
 }
 
 void
 node_link_down(struct msf_port *port)
 {
-	port->node.state = ADDRESS_NONE;
-	port->node.probe_due = false;
-	port->node.valid_ms = MLDV2_NEVER;
+	struct node *node = &port->node;
+
+	detection_end(&node->detection);
+	for (unsigned int i = 0; i < node->n_globals; i++)
+		detection_end(&node->globals[i].detection);
 }
 
 static void
@@ -324,84 +319,34 @@ refill(struct node *node, uint64_t now_ms)
 	node->budget_ms = now_ms;
 }
 
-/* After the Reports: the solicited-node group is announced before the probe (R163). */
+/* After the Reports: the solicited-node groups are announced before the probes (R163). */
 void
 node_process(struct msf_port *port, uint64_t now_ms)
 {
 	struct node *node = &port->node;
 
 	if (atomic_exchange(&node->restart, false) && port->link_up) {
-		node_link_up(port, now_ms);
-		if (node->state == ADDRESS_VALID)
-			become_valid(port, now_ms);
+		detection_begin(port, &node->detection);
+		if (node->detection.state == ADDRESS_VALID)
+			renew(port, now_ms);
 	}
 	refill(node, now_ms);
 	drain(port);
-	if (node->probe_due && send_probe(port)) {
-		node->probe_due = false;
-		node->valid_ms = now_ms + RETRANS_TIMER_MS;
-	}
-	if (node->state == ADDRESS_TENTATIVE && now_ms >= node->valid_ms) {
-		node->valid_ms = MLDV2_NEVER;
-		become_valid(port, now_ms);
-	}
+	if (detection_step(port, &node->detection, node_address(port), now_ms))
+		renew(port, now_ms);
+	for (unsigned int i = 0; i < node->n_globals; i++)
+		detection_step(
+			port, &node->globals[i].detection, &node->globals[i].conf.addr, now_ms);
 }
 
 uint64_t
 node_deadline(const struct msf_port *port)
 {
 	const struct node *node = &port->node;
+	uint64_t due = node->restart ? 0 : detection_deadline(&node->detection);
 
-	if (node->probe_due || node->restart)
-		return 0;
-	return node->state == ADDRESS_TENTATIVE ? node->valid_ms : MLDV2_NEVER;
-}
-
-/* Move the solicited-node membership; both groups are the same for some changes. */
-static int
-follow_solicited_node(struct msf_port *port, const struct in6_addr *old, const struct in6_addr *new)
-{
-	const struct in6_addr from = nd_solicited_node(old), to = nd_solicited_node(new);
-	struct msf_request requests[] = {
-		{.op = MSF_JOIN_GROUP,
-			.socket = STACK_SOCKET,
-			.ifindex = port->ifindex,
-			.group = to},
-		{.op = MSF_LEAVE_GROUP,
-			.socket = STACK_SOCKET,
-			.ifindex = port->ifindex,
-			.group = from},
-	};
-
-	if (!port->conf.solicited_node || mldv2_addr_cmp(&from, &to) == 0)
-		return 0;
-	return stack_batch(port->msf, requests, 2);
-}
-
-/* Everything that can fail comes first. */
-int
-msf_port_set_link_local(struct msf_port *port, const struct in6_addr *addr)
-{
-	struct address *address;
-	int ret;
-
-	if (!IN6_IS_ADDR_LINKLOCAL(addr))
-		return -EINVAL;
-	address = address_create(addr);
-	if (address == NULL)
-		return -ENOMEM;
-	pthread_mutex_lock(&port->node.change_lock);
-	ret = follow_solicited_node(port, node_address(port), addr);
-	if (ret == 0) {
-		port->node.restart = true; /* first: the new address is not valid yet */
-		address_use(&port->node, address);
-		port->node.restart = true; /* again: the control thread may have been between */
-	} else {
-		free(address);
-	}
-	pthread_mutex_unlock(&port->node.change_lock);
-	if (ret < 0)
-		return ret;
-	port_wake(port);
-	return 0;
+	for (unsigned int i = 0; i < node->n_globals; i++)
+		if (detection_deadline(&node->globals[i].detection) < due)
+			due = detection_deadline(&node->globals[i].detection);
+	return due;
 }

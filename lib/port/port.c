@@ -26,10 +26,29 @@ msf_port_conf_init(struct msf_port_conf *conf)
 }
 
 static bool
+addresses_are_valid(const struct msf_port_conf *conf)
+{
+	if (conf->n_addresses > MSF_PORT_ADDRESSES_MAX)
+		return false;
+	for (unsigned int i = 0; i < conf->n_addresses; i++) {
+		const struct msf_port_address *address = &conf->addresses[i];
+
+		if (!msf_port_address_is_usable(&address->addr) || address->prefix_len < 1 ||
+			address->prefix_len > 128)
+			return false;
+		for (unsigned int j = 0; j < i; j++)
+			if (mldv2_addr_cmp(&address->addr, &conf->addresses[j].addr) == 0)
+				return false;
+	}
+	return true;
+}
+
+static bool
 conf_is_valid(const struct msf_port_conf *conf)
 {
-	return conf->n_workers >= 1 && conf->n_workers <= WORKERS_MAX && conf->entries >= 64 &&
-		conf->entries <= 1 << 20 && conf->pool != NULL && conf->qsbr != NULL &&
+	return addresses_are_valid(conf) && conf->n_workers >= 1 &&
+		conf->n_workers <= WORKERS_MAX && conf->entries >= 64 && conf->entries <= 1 << 20 &&
+		conf->pool != NULL && conf->qsbr != NULL &&
 		(IN6_IS_ADDR_UNSPECIFIED(&conf->link_local) ||
 			IN6_IS_ADDR_LINKLOCAL(&conf->link_local));
 }
@@ -132,20 +151,6 @@ parts_create(struct msf_port *port)
 	return ret;
 }
 
-/* As the stack of any node does for its addresses (RFC 4291 section 2.8). */
-static int
-join_solicited_node(struct msf_port *port)
-{
-	const struct msf_request request = {
-		.op = MSF_JOIN_GROUP,
-		.socket = STACK_SOCKET,
-		.ifindex = port->ifindex,
-		.group = nd_solicited_node(node_address(port)),
-	};
-
-	return port->conf.solicited_node ? stack_batch(port->msf, &request, 1) : 0;
-}
-
 /* Become an interface of the context. 0, or a negative errno and it is none. */
 static int
 attach(struct msf_port *port)
@@ -155,7 +160,7 @@ attach(struct msf_port *port)
 	if (ret < 0)
 		return ret;
 	port->ifindex = ret;
-	ret = join_solicited_node(port);
+	ret = node_join_groups(port);
 	if (ret < 0) {
 		msf_interface_remove_last(port->msf, port->ifindex);
 		port->ifindex = 0;

@@ -70,11 +70,9 @@ static bool
 addresses_are_right(
 	const struct msf_port *port, const struct mldv2_msg *msg, enum mldv2_drop *ret_drop)
 {
-	const struct in6_addr *own = node_address(port);
-
-	if (mldv2_addr_cmp(&msg->src, own) == 0)
+	if (node_own(port, &msg->src) != NULL)
 		*ret_drop = MLDV2_DROP_OWN_SOURCE;
-	else if (!IN6_IS_ADDR_MULTICAST(&msg->dst) && mldv2_addr_cmp(&msg->dst, own) != 0)
+	else if (!IN6_IS_ADDR_MULTICAST(&msg->dst) && !node_hears(port, &msg->dst))
 		*ret_drop = MLDV2_DROP_DESTINATION;
 	else
 		return true;

@@ -35,6 +35,28 @@ put_listener(struct rte_tel_data *dict, const struct msf_port *port, uint64_t no
 	put_uint(dict, "sources", status.n_sources);
 }
 
+/* Addresses beside the link-local one. */
+static void
+put_globals(struct rte_tel_data *dict, const struct msf_port *port)
+{
+	struct rte_tel_data *all = new_dict();
+
+	for (unsigned int i = 0; all != NULL && i < port->node.n_globals; i++) {
+		const struct global *global = &port->node.globals[i];
+		struct rte_tel_data *one = new_dict();
+		char key[8];
+
+		if (one == NULL)
+			break;
+		put_address(one, "address", &global->conf.addr);
+		put_uint(one, "prefix_length", global->conf.prefix_len);
+		put_string(one, "state", address_state_name(global->detection.state));
+		snprintf(key, sizeof(key), "%u", i);
+		put_part(all, key, one);
+	}
+	put_part(dict, "addresses", all);
+}
+
 static int
 port_info(struct call *call)
 {
@@ -54,7 +76,8 @@ port_info(struct call *call)
 	put_string(dict, "link", port->link_up ? "up" : "down");
 	put_uint(dict, "mtu", mldv2_host_conf(port->host)->mtu);
 	put_address(dict, "link_local", node_address(port));
-	put_string(dict, "address_state", address_state_name(port->node.state));
+	put_string(dict, "address_state", address_state_name(port->node.detection.state));
+	put_globals(dict, port);
 	put_listener(dict, port, msf_now_ms());
 	put_uint(dict, "mld_maxsrcfilter", call->msf->conf.mld_maxsrcfilter);
 	put_uint(dict, "mld_somaxsrc", call->msf->conf.mld_somaxsrc);

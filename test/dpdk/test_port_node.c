@@ -193,6 +193,69 @@ TEST(R168_R172_a_new_address_is_probed_for_and_announced)
 	rig_free(&rig);
 }
 
+/* Addresses that end alike share a solicited-node group: nobody leaves what another needs. */
+TEST(R172_a_shared_solicited_node_group_stays)
+{
+	struct in6_addr shared = addr("ff02::1:ff02:3"), new = addr("fe80::7:8");
+	struct in6_addr new_group = addr("ff02::1:ff07:8"), back = addr("fe80::1:2:3");
+	struct msf_port_conf conf;
+	static const char *const globals[] = {"2001:db8::2:3", "2001:db8::9"};
+
+	fake_up = true;
+	rig_process_start("mldv2_port_node");
+	rig_conf(&conf);
+	conf.solicited_node = conf.duplicate_address_detection = true;
+	conf.link_local = back;
+	for (conf.n_addresses = 0; conf.n_addresses < 2; conf.n_addresses++)
+		conf.addresses[conf.n_addresses] = (struct msf_port_address){
+			.addr = addr(globals[conf.n_addresses]), .prefix_len = 64};
+	rig = rig_create("mldv2_port_node", &conf);
+	hear(5000);
+	for (unsigned int i = 0; i < conf.n_addresses; i++)
+		EXPECT_EQ(count("::", &conf.addresses[i].addr, 0), 1);
+	EXPECT_EQ(count("fe80::1:2:3", &shared, MLDV2_TO_EX), 2);
+	EXPECT_EQ(msf_port_set_link_local(rig.port, &new), 0);
+	hear(5000);
+	EXPECT_EQ(count("::", &new, 0), 1);
+	EXPECT_EQ(count("::", &conf.addresses[0].addr, 0), 0);
+	EXPECT_EQ(count("::", &shared, MLDV2_TO_IN), 0);
+	EXPECT_EQ(count("fe80::7:8", &shared, MLDV2_TO_EX), 2);
+	EXPECT_EQ(count("fe80::7:8", &new_group, MLDV2_TO_EX), 2);
+	EXPECT_EQ(msf_port_set_link_local(rig.port, &back), 0);
+	hear(5000);
+	EXPECT_LE(1, count("::", &new_group, MLDV2_TO_IN));
+	EXPECT_EQ(count("fe80::1:2:3", &shared, MLDV2_TO_EX), 2);
+	rig_free(&rig);
+}
+
+TEST(R29_addresses_that_cannot_be)
+{
+	static const char *const bad[] = {"::", "::1", "ff02::1", "fe80::1", "::ffff:1.2.3.4"};
+	struct msf_port_conf conf;
+	struct msf_port *port;
+
+	start(false);
+	rig_conf(&conf);
+	conf.n_addresses = 1;
+	conf.addresses[0].prefix_len = 64;
+	for (size_t i = 0; i < RTE_DIM(bad); i++) {
+		conf.addresses[0].addr = addr(bad[i]);
+		EXPECT_EQ(msf_port_create(&port, rig.msf, &conf), -EINVAL);
+	}
+	conf.addresses[0].addr = addr("2001:db8::1");
+	conf.addresses[0].prefix_len = 0;
+	EXPECT_EQ(msf_port_create(&port, rig.msf, &conf), -EINVAL);
+	conf.addresses[0].prefix_len = 129;
+	EXPECT_EQ(msf_port_create(&port, rig.msf, &conf), -EINVAL);
+	conf.addresses[0].prefix_len = 64;
+	conf.addresses[1] = conf.addresses[0];
+	conf.n_addresses = 2;
+	EXPECT_EQ(msf_port_create(&port, rig.msf, &conf), -EINVAL);
+	conf.n_addresses = MSF_PORT_ADDRESSES_MAX + 1;
+	EXPECT_EQ(msf_port_create(&port, rig.msf, &conf), -EINVAL);
+	rig_free(&rig);
+}
+
 TEST(R169_R173_an_embedder_announces_link_reset_and_move)
 {
 	void (*const calls[])(struct msf_port *) = {
