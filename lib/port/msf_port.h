@@ -72,8 +72,9 @@ struct msf_port_counters {
 	uint64_t rx_multicast; /**< multicast data */
 	uint64_t passed, passed_bytes;
 	uint64_t drop_no_group, drop_source;
-	uint64_t other;					 /**< passed on untouched */
-	uint64_t mld;					 /**< MLD messages, good or bad */
+	uint64_t other;	 /**< passed on untouched */
+	uint64_t tagged; /**< of them: multicast data in VLAN-tagged frames */
+	uint64_t mld;	 /**< MLD messages, good or bad */
 	uint64_t rx_report_v1, rx_done_v1, rx_report_v2; /**< heard, of no use to the listener */
 	uint64_t rx_drop[MLDV2_DROP_COUNT];
 	uint64_t rx_drop_ring_full, rx_drop_vlan;

@@ -53,6 +53,18 @@ conf_is_valid(const struct msf_port_conf *conf)
 			IN6_IS_ADDR_LINKLOCAL(&conf->link_local));
 }
 
+static uint64_t
+port_seed(const struct msf_port *port)
+{
+	uint64_t seed = port->conf.seed;
+
+	if (seed == 0) {
+		memcpy(&seed, &port->mac, sizeof(port->mac));
+		seed ^= rte_rdtsc();
+	}
+	return seed;
+}
+
 static int
 workers_create(struct msf_port *port, int socket_id)
 {
@@ -72,8 +84,12 @@ workers_create(struct msf_port *port, int socket_id)
 		worker->flows = table_flows(port->table, i);
 		worker->sockets = rte_zmalloc_socket(NULL, SOCKET_SLOTS * sizeof(*worker->sockets),
 			RTE_CACHE_LINE_SIZE, socket_id);
-		if (worker->sockets == NULL)
+		worker->unwanted = rte_zmalloc_socket(
+			NULL, sizeof(*worker->unwanted), RTE_CACHE_LINE_SIZE, socket_id);
+		if (worker->sockets == NULL || worker->unwanted == NULL)
 			return -ENOMEM;
+		memset(worker->unwanted, 0, sizeof(*worker->unwanted)); /* touch it now */
+		unwanted_init(worker->unwanted, &port->clock_ms, port_seed(port) + i);
 	}
 	return 0;
 }
@@ -111,13 +127,7 @@ table_create_for(struct msf_port *port, int socket_id)
 static int
 host_create(struct msf_port *port)
 {
-	uint64_t seed = port->conf.seed;
-
-	if (seed == 0) {
-		memcpy(&seed, &port->mac, sizeof(port->mac));
-		seed ^= rte_rdtsc();
-	}
-	return mldv2_host_create(&port->host, &port->conf.host, seed);
+	return mldv2_host_create(&port->host, &port->conf.host, port_seed(port));
 }
 
 /* The MAC list always has ff02::1: General Queries go there. */
@@ -213,8 +223,10 @@ msf_port_free(struct msf_port *port)
 	mldv2_host_free(port->host);
 	rte_ring_free(port->ring);
 	rte_mempool_free(port->msgs);
-	for (uint16_t i = 0; port->workers != NULL && i < port->conf.n_workers; i++)
+	for (uint16_t i = 0; port->workers != NULL && i < port->conf.n_workers; i++) {
 		rte_free(port->workers[i].sockets);
+		rte_free(port->workers[i].unwanted);
+	}
 	rte_free(port->workers);
 	free(port->socket_base);
 	table_free(port->table);
@@ -276,4 +288,24 @@ msf_port_count_socket(const struct msf_port *port, int socket, struct msf_socket
 	*ret_count = port_socket_total(port, socket);
 	ret_count->packets -= port->socket_base[socket].packets;
 	ret_count->bytes -= port->socket_base[socket].bytes;
+}
+
+int
+port_unwanted(const struct msf_port *port, unsigned int kinds, struct unwanted_seen **ret_seen,
+	uint32_t *ret_n)
+{
+	size_t room = (size_t)port->conf.n_workers * UNWANTED_KINDS * UNWANTED_MAX;
+	struct unwanted_seen *seen = malloc(room * sizeof(*seen));
+	uint32_t n = 0;
+
+	if (seen == NULL)
+		return -ENOMEM;
+	for (uint16_t i = 0; i < port->conf.n_workers; i++)
+		for (int kind = 0; kind < UNWANTED_KINDS; kind++)
+			if (kinds >> kind & 1)
+				unwanted_read(port->workers[i].unwanted, kind, seen, &n);
+	unwanted_merge(seen, &n);
+	*ret_seen = seen;
+	*ret_n = n;
+	return 0;
 }

@@ -14,6 +14,7 @@
 #include "msf_port.h"
 #include "node.h"
 #include "table.h"
+#include "unwanted.h"
 
 #define WORKERS_MAX	 128
 /* Sources of a query that fit a packet of 9,000 octets; longer ones are answered in full. */
@@ -38,6 +39,7 @@ struct worker {
 	bool doubt;	    /* table_lookup()'s */
 	struct msf_port_counters counters;
 	struct msf_socket_count *sockets; /* SOCKET_SLOTS */
+	struct unwanted *unwanted;
 	uint8_t scratch[SCRATCH_SIZE];
 } __rte_cache_aligned;
 
@@ -83,6 +85,8 @@ struct msf_port {
 	uint64_t link_poll_ms;
 	uint64_t retry_ms; /* not before this: a Report found no buffer or no room */
 	_Atomic uint64_t tx_retry;
+	/* when its last step was; workers have no clock of their own */
+	atomic_uint_fast64_t clock_ms;
 	TAILQ_ENTRY(msf_port) link;
 };
 
@@ -90,6 +94,11 @@ struct msf_port {
 extern const struct msf_backend port_backend;
 struct msf_socket_count port_socket_total(const struct msf_port *port, int socket);
 void port_wake(const struct msf_port *port);
+
+/* port.c: what all workers saw of some kinds (as bits), most packets first. *ret_seen is
+ * malloc'ed. 0 or -ENOMEM. */
+int port_unwanted(const struct msf_port *port, unsigned int kinds, struct unwanted_seen **ret_seen,
+	uint32_t *ret_n);
 
 /* port_link.c */
 void port_watch_events(struct msf_port *port);

@@ -154,6 +154,7 @@ next_deadline(struct msf_port *port)
 uint64_t
 msf_port_process(struct msf_port *port, uint64_t now_ms)
 {
+	atomic_store_explicit(&port->clock_ms, now_ms, memory_order_relaxed);
 	port_poll_link(port, now_ms);
 	drain_ring(port, now_ms);
 	tell_nic(port, now_ms);

@@ -148,7 +148,7 @@ take_mld(struct msf_port *port, struct worker *worker, const struct rte_mbuf *mb
 
 /* Until VLANs are interfaces, tagged frames are not ours, and tagged MLD is nobody's. */
 static enum kind
-sort_tagged(struct worker *worker, const struct rte_mbuf *mbuf, uint32_t offset)
+sort_tagged(struct worker *worker, const struct rte_mbuf *mbuf, uint32_t offset, uint16_t vlan)
 {
 	struct mldv2_msg msg;
 	enum mldv2_drop drop;
@@ -159,8 +159,13 @@ sort_tagged(struct worker *worker, const struct rte_mbuf *mbuf, uint32_t offset)
 
 	const uint8_t *packet = flatten(worker, mbuf, offset, &len);
 
-	if (mldv2_msg_parse(packet, len, &msg, &drop) == -ENOMSG)
+	if (mldv2_msg_parse(packet, len, &msg, &drop) == -ENOMSG) {
+		if (len >= IP6_HEADER_LEN && packet[0] >> 4 == 6 && packet[24] == 0xff) {
+			worker->counters.tagged++;
+			unwanted_note(worker->unwanted, UNWANTED_TAGGED, &packet[8], 1, vlan);
+		}
 		return KIND_OTHER;
+	}
 	worker->counters.mld++;
 	worker->counters.rx_drop_vlan++;
 	return KIND_TAKEN;
@@ -221,15 +226,18 @@ sort_unusual(struct msf_port *port, struct worker *worker, const struct rte_mbuf
 
 	const uint8_t *frame = rte_pktmbuf_read(mbuf, 0, len, headers);
 	bool tagged = mbuf->ol_flags & STRIPPED;
+	uint16_t tci = mbuf->vlan_tci; /* the outermost tag's, if it was stripped */
 
 	for (int tags = 0; tags < 2 && is_tag(ether_type(frame, offset)); tags++) {
+		if (!tagged)
+			tci = ether_type(frame, offset + 2);
 		offset += 4;
 		tagged = true;
 	}
 	if (ether_type(frame, offset) != RTE_ETHER_TYPE_IPV6)
 		return KIND_OTHER;
 	if (tagged)
-		return sort_tagged(worker, mbuf, offset + 2);
+		return sort_tagged(worker, mbuf, offset + 2, tci & 0xfff);
 	memcpy(copy, &frame[KEY_OFFSET], sizeof(*copy));
 	return sort_ip6(port, worker, mbuf, &frame[RTE_ETHER_HDR_LEN]);
 }
@@ -296,6 +304,8 @@ sort_burst(struct msf_port *port, struct worker *worker, struct rte_mbuf **packe
 /* Of the data packets of a burst. */
 struct outcome {
 	uint32_t passed, dropped;
+	/* dropped runs, as bits, by enum unwanted_kind */
+	uint32_t of_sources, of_groups;
 };
 
 /* Packets for the same sockets in a row are counted for them together. */
@@ -327,22 +337,57 @@ is_to_all_nodes(const void *key)
 	return memcmp((const uint8_t *)key + 16, all_nodes, sizeof(all_nodes)) == 0;
 }
 
-/* A run that no socket wants. Returns how many packets are to be dropped. */
-static uint32_t
-count_unwanted(struct worker *worker, const void *key, uint32_t packets, const struct hit *hit)
+/* A run that no socket wants. */
+static void
+count_unwanted(struct worker *worker, const void *key, uint32_t packets, const struct hit *hit,
+	uint32_t run, struct outcome *outcome)
 {
 	if (is_to_all_nodes(key)) {
 		worker->counters.other += packets;
 		worker->counters.rx_multicast -= packets;
-		return 0;
+		return;
 	}
+	outcome->dropped += packets;
 	if (hit->flow == 0) {
 		worker->counters.drop_no_group += packets;
+		outcome->of_groups |= UINT32_C(1) << run;
 	} else {
 		worker->flows[hit->flow].dropped += packets;
 		worker->counters.drop_source += packets;
+		outcome->of_sources |= UINT32_C(1) << run;
 	}
-	return packets;
+}
+
+/* One of some runs, as bits, is noted by name, and stands for all of them, `weight` times. */
+static void
+sample(struct worker *worker, enum unwanted_kind kind, uint32_t runs, const struct sorted *sorted,
+	uint32_t weight)
+{
+	uint32_t n = __builtin_popcount(runs);
+
+	if (n > 1)
+		for (uint32_t skip = unwanted_draw(worker->unwanted, n); skip > 0; skip--)
+			runs &= runs - 1;
+
+	uint32_t run = __builtin_ctz(runs);
+
+	unwanted_note(worker->unwanted, kind, sorted->keys[run],
+		weight * n * (sorted->packets[run + 1] - sorted->packets[run]), 0);
+}
+
+/* A full burst means that time is short: one in so many stands for all. */
+static void
+sample_unwanted(struct worker *worker, const struct outcome *outcome, const struct sorted *sorted,
+	uint16_t n)
+{
+	uint32_t weight = n == TABLE_BURST_MAX ? UNWANTED_FULL_BURSTS : 1;
+
+	if (weight > 1 && unwanted_draw(worker->unwanted, weight) > 0)
+		return;
+	if (outcome->of_sources != 0)
+		sample(worker, UNWANTED_SOURCE, outcome->of_sources, sorted, weight);
+	if (outcome->of_groups != 0)
+		sample(worker, UNWANTED_GROUP, outcome->of_groups, sorted, weight);
 }
 
 /*
@@ -354,7 +399,7 @@ count_runs(struct worker *worker, const struct sorted *sorted, const struct hit 
 	struct msf_verdict *verdicts)
 {
 	struct tally tally = {MSF_VERDICT_UNKNOWN, 0, 0};
-	struct outcome outcome = {0, 0};
+	struct outcome outcome = {0};
 	uint32_t passed_bytes = 0;
 
 	for (uint32_t run = 0; run < sorted->n_runs; run++) {
@@ -363,8 +408,8 @@ count_runs(struct worker *worker, const struct sorted *sorted, const struct hit 
 		struct msf_verdict verdict = hits[run].verdict;
 
 		if (unlikely(!msf_verdict_is_wanted(verdict))) {
-			outcome.dropped +=
-				count_unwanted(worker, sorted->keys[run], end - begin, &hits[run]);
+			count_unwanted(
+				worker, sorted->keys[run], end - begin, &hits[run], run, &outcome);
 			continue;
 		}
 		worker->flows[hits[run].flow].packets += end - begin;
@@ -429,7 +474,7 @@ rx_chunk(struct msf_port *port, uint16_t number, struct rte_mbuf **packets, uint
 	struct worker *worker = &port->workers[number];
 	struct sorted sorted;
 	struct hit hits[TABLE_BURST_MAX];
-	struct outcome outcome = {0, 0};
+	struct outcome outcome = {0};
 
 	sort_burst(port, worker, packets, n, &sorted);
 	worker->counters.rx_packets += n;
@@ -441,6 +486,8 @@ rx_chunk(struct msf_port *port, uint16_t number, struct rte_mbuf **packets, uint
 	}
 	if (outcome.passed == n && out == packets)
 		return n;
+	if (outcome.dropped > 0)
+		sample_unwanted(worker, &outcome, &sorted, n); /* keys lie in the packets */
 	if (outcome.dropped == n) {
 		rte_pktmbuf_free_bulk(packets, n);
 		return 0;

@@ -60,6 +60,9 @@ int memory_info(struct call *call);
 /* telemetry_flow.c */
 int flow_list(struct call *call);
 
+/* telemetry_unwanted.c */
+int unwanted_list(struct call *call);
+
 /* A command: runs with the context's lock not held. */
 struct command {
 	const char *name;

@@ -36,6 +36,7 @@ filter_stats(struct call *call)
 	put_uint(dict, "drop_no_group", counters.drop_no_group);
 	put_uint(dict, "drop_source", counters.drop_source);
 	put_uint(dict, "other", counters.other);
+	put_uint(dict, "tagged", counters.tagged);
 	put_uint(dict, "mld", counters.mld);
 	return 0;
 }
@@ -377,6 +378,10 @@ const struct command msf_commands[] = {
 	{"/msf/mem", memory_info, "Memory of filters, in octets. No parameters", false},
 	{"/msf/flow/list", flow_list,
 		"Packets of each (source, group) in the table. Parameters: port[,offset]", false},
+	{"/msf/unwanted", unwanted_list,
+		"Sources and groups that nobody wants, most packets first. Parameters: "
+		"port[,offset]",
+		false},
 	{"/msf/socket/open", socket_open, "Open a socket. Parameters: name[,sink]", true},
 	{"/msf/socket/close", socket_close, "Close a socket, leaving its groups. Parameters: name",
 		true},

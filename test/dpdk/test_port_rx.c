@@ -11,6 +11,7 @@ enum fate {
 	FATE_NO_GROUP,
 	FATE_SOURCE,
 	FATE_OTHER,
+	FATE_TAGGED,   /* other, too */
 	FATE_MLD,      /* taken by the listener, or counted as of no use */
 	FATE_MLD_DROP, /* for `drop` */
 	FATE_MLD_VLAN,
@@ -461,9 +462,9 @@ static const struct kind kinds[] = {
 	{"not version 6", other_wrong_version, FATE_OTHER, 0, 0, 0},
 	{"neighbour solicitation", other_neighbour, FATE_OTHER, 0, 0, 0},
 	{"ping to a group", other_ping_to_group, FATE_OTHER, 0, 0, 0},
-	{"data in a VLAN", other_vlan_data, FATE_OTHER, 0, 0, 0},
-	{"data in a stripped VLAN", data_1_1, FATE_OTHER, 0, 0, RTE_MBUF_F_RX_VLAN_STRIPPED},
-	{"data in QinQ", other_qinq_data, FATE_OTHER, 0, 0, 0},
+	{"data in a VLAN", other_vlan_data, FATE_TAGGED, 0, 0, 0},
+	{"data in a stripped VLAN", data_1_1, FATE_TAGGED, 0, 0, RTE_MBUF_F_RX_VLAN_STRIPPED},
+	{"data in QinQ", other_qinq_data, FATE_TAGGED, 0, 0, 0},
 	{"data in three tags", other_three_tags, FATE_OTHER, 0, 0, 0},
 	{"query", mld_query, FATE_MLD, 0, 0, 0},
 	{"query v1", mld_query_v1, FATE_MLD, 0, 0, 0},
@@ -526,6 +527,12 @@ struct tally {
 	struct msf_socket_count sockets[2];
 };
 
+static bool
+is_other(const struct kind *kind)
+{
+	return kind->fate == FATE_OTHER || kind->fate == FATE_TAGGED;
+}
+
 static void
 tally_add(struct tally *tally, const struct kind *kind, uint32_t len)
 {
@@ -538,7 +545,8 @@ tally_add(struct tally *tally, const struct kind *kind, uint32_t len)
 	counters->passed_bytes += kind->fate == FATE_WANTED ? len : 0;
 	counters->drop_no_group += kind->fate == FATE_NO_GROUP;
 	counters->drop_source += kind->fate == FATE_SOURCE;
-	counters->other += kind->fate == FATE_OTHER;
+	counters->other += is_other(kind);
+	counters->tagged += kind->fate == FATE_TAGGED;
 	counters->mld += mld;
 	counters->rx_drop_vlan += kind->fate == FATE_MLD_VLAN;
 	counters->rx_report_v1 += kind->build == mld_report_v1;
@@ -591,7 +599,7 @@ expect_verdict(const struct kind *kind, struct msf_verdict verdict)
 {
 	int sockets = 0;
 
-	if (kind->fate == FATE_OTHER && verdict.bits != 0)
+	if (is_other(kind) && verdict.bits != 0)
 		FAIL("%s: a verdict for what is not ours", kind->name);
 	for (uint32_t i = 0; i < msf_verdict_n_sockets(verdict); i++)
 		for (int j = 0; j < 4; j++)
@@ -616,7 +624,7 @@ burst(const struct kind **list, uint16_t n, uint32_t piece, uint16_t worker, str
 	}
 	kept = msf_port_rx(rig.port, worker, packets, n, verdicts);
 	for (uint16_t i = 0; i < n; i++) {
-		if (list[i]->fate != FATE_WANTED && list[i]->fate != FATE_OTHER)
+		if (list[i]->fate != FATE_WANTED && !is_other(list[i]))
 			continue;
 		if (at >= kept || packets[at] != sent[i]) {
 			FAIL("%s: not kept, or out of order", list[i]->name);

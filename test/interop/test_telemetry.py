@@ -15,7 +15,8 @@ PAGED = {"total", "offset", "count", "next", "truncated"}
 REPLY_MAX = 16384
 
 READ = ["/mldv2/port/list", "/mldv2/port/info", "/mldv2/port/stats", "/mldv2/querier/info",
-        "/mldv2/group/list", "/mldv2/group/info", "/msf/stats", "/msf/flow/list", "/msf/socket/list",
+        "/mldv2/group/list", "/mldv2/group/info", "/msf/stats", "/msf/flow/list", "/msf/unwanted",
+        "/msf/socket/list",
         "/msf/socket/info", "/msf/get"]
 CHANGE = ["/mldv2/reload", "/msf/socket/open", "/msf/socket/close", "/msf/join", "/msf/leave",
           "/msf/join_source", "/msf/leave_source", "/msf/block_source", "/msf/unblock_source",
@@ -50,7 +51,7 @@ PORT_STATS = """
     tx_reason_source_query tx_reason_link tx_retry tx_suppressed_rate recorded_overflow
     mode_changes""".split()
 MSF_STATS = """rx_packets rx_multicast passed passed_bytes drop_no_group drop_source other
-    mld""".split()
+    tagged mld""".split()
 
 
 def raw(host, command):
