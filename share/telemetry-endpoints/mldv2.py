@@ -63,6 +63,7 @@ INFO = {
     "passed_bytes_total": ("Octets of multicast data that a socket wanted.", C),
     "dropped_packets_total": ("Multicast data packets that nobody wanted, by reason.", C),
     "other_packets_total": ("Packets passed on untouched.", C),
+    "tagged_packets_total": ("Of these, IPv6 multicast in VLAN-tagged frames.", C),
     "mld_packets_total": ("Packets that were MLD messages.", C),
     "nic_missed_packets_total": ("Packets the device dropped because no worker took them.", C),
     "nic_errors_total": ("Packets the device received with errors.", C),
@@ -126,6 +127,7 @@ OF_MSF_STATS = {
     "passed": "passed_packets_total",
     "passed_bytes": "passed_bytes_total",
     "other": "other_packets_total",
+    "tagged": "tagged_packets_total",
     "mld": "mld_packets_total",
 }
 OF_ETHDEV = {
