@@ -128,6 +128,10 @@ struct table_conf {
 struct table;
 struct table_update;
 
+/* What a worker doubts, from its last packets: a bit each. */
+#define DOUBT_OWN   1u /* that they have entries of their own */
+#define DOUBT_GROUP 2u /* that those without have their group's */
+
 /* What a lookup found. */
 struct hit {
 	struct msf_verdict verdict;
@@ -153,11 +157,11 @@ uint32_t table_entries(const struct table *table);
 
 /*
  * Worker: up to TABLE_BURST_MAX keys of 32 octets, and table_signature() of each. *doubt is the
- * worker's between its calls: whether keys without an entry of their own are about. They are
- * sorted out first then; the results are the same.
+ * worker's between its calls, 0 at first: what is doubtful is looked for in a smaller place
+ * first. It changes what a lookup costs, not what it finds.
  */
 void table_lookup(const struct table *table, uint16_t worker, const void **keys,
-	const hash_sig_t *signatures, uint32_t n, struct hit *hits, bool *doubt);
+	const hash_sig_t *signatures, uint32_t n, struct hit *hits, unsigned int *doubt);
 /* What a worker counts in, by hit.flow. */
 struct flow *table_flows(struct table *table, uint16_t worker);
 

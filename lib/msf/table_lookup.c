@@ -149,7 +149,7 @@ search_doubtful(const struct table *table, const struct level *level, const stru
 /* Packets, as bits, without an entry of their own: ask for their group's. */
 static void
 search_any(const struct table *table, const struct level *level, const struct flow *flows,
-	const void **keys, uint32_t missed, struct hit *hits)
+	const void **keys, uint32_t missed, bool doubt, struct hit *hits)
 {
 	struct batch batch;
 
@@ -158,10 +158,22 @@ search_any(const struct table *table, const struct level *level, const struct fl
 		uint32_t i = __builtin_ctz(missed);
 		hash_sig_t signature = table_signature_any(keys[i]);
 
-		batch_add(&batch, keys[i], signature, i, may_be_present(level, signature));
+		batch_add(
+			&batch, keys[i], signature, i, !doubt || may_be_present(level, signature));
 	}
 	search(table, level, flows,
 		(struct question){batch.keys, batch.signatures, batch.of, batch.n, true}, hits);
+}
+
+/* Keys, as bits, that were not found. */
+static inline uint32_t
+misses(const struct hit *hits, uint32_t n)
+{
+	uint32_t missed = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		missed |= (uint32_t)(hits[i].flow == 0) << i;
+	return missed;
 }
 
 /*
@@ -172,9 +184,10 @@ search_any(const struct table *table, const struct level *level, const struct fl
  */
 void
 table_lookup(const struct table *table, uint16_t worker, const void **keys,
-	const hash_sig_t *signatures, uint32_t n, struct hit *hits, bool *doubt)
+	const hash_sig_t *signatures, uint32_t n, struct hit *hits, unsigned int *doubt)
 {
 	const struct flow *flows = table->flows[worker];
+	uint32_t missed, strange;
 	uint64_t before, after;
 
 	do {
@@ -184,19 +197,22 @@ table_lookup(const struct table *table, uint16_t worker, const void **keys,
 		/* Pairs with the release store in index_add(). */
 		const struct level *level =
 			atomic_load_explicit(&table->level, memory_order_acquire);
-		uint32_t missed = 0;
 
-		if (*doubt)
+		if (*doubt & DOUBT_OWN)
 			search_doubtful(table, level, flows, keys, signatures, n, hits);
 		else
 			search(table, level, flows,
 				(struct question){keys, signatures, NULL, n, false}, hits);
-		for (uint32_t i = 0; i < n; i++)
-			missed |= (uint32_t)(hits[i].flow == 0) << i;
-		*doubt = missed != 0;
-		if (missed == 0)
+		missed = misses(hits, n);
+		if (missed == 0) {
+			*doubt = 0;
 			return;
-		search_any(table, level, flows, keys, missed, hits);
+		}
+		search_any(table, level, flows, keys, missed, *doubt & DOUBT_GROUP, hits);
+		strange = misses(hits, n);
+		*doubt = DOUBT_OWN;
+		if (2 * __builtin_popcount(strange) > __builtin_popcount(missed))
+			*doubt |= DOUBT_GROUP;
 		/* The acquire loads of verdicts keep this load behind them. */
 		after = atomic_load_explicit(&table->generation, memory_order_relaxed);
 	} while (after != before);

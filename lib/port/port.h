@@ -36,7 +36,7 @@ struct ctrl_msg {
 /* All that one worker writes. */
 struct worker {
 	struct flow *flows; /* by hit.flow */
-	bool doubt;	    /* table_lookup()'s */
+	unsigned int doubt; /* table_lookup()'s */
 	struct msf_port_counters counters;
 	struct msf_socket_count *sockets; /* SOCKET_SLOTS */
 	struct unwanted *unwanted;

@@ -304,19 +304,30 @@ print(const char *name, struct figures *figures, double target)
 	row_print(&row);
 }
 
+/* For a profile of one row: BENCH_ROWS is a part of the names wanted. */
+static bool
+is_asked_for(const char *name)
+{
+	const char *part = getenv("BENCH_ROWS");
+
+	return part == NULL || strstr(name, part) != NULL;
+}
+
 static void
 measure(struct bench *bench, const struct set *set, const struct traffic *traffic, double target)
 {
 	static struct figures figures;
 	char name[128];
 
+	snprintf(name, sizeof(name), "rx %s%s, %u entries, %u a group, train %u, burst %u",
+		traffic->cold ? "cold " : "", mix_names[traffic->mix], set->entries, set->per_group,
+		traffic->train, traffic->burst);
+	if (!is_asked_for(name))
+		return;
 	for (int i = 0; i < WARM_UP; i++)
 		pass(bench, set, traffic, &figures.baseline[0], &figures.ours[0]);
 	for (int i = 0; i < PASSES; i++)
 		pass(bench, set, traffic, &figures.baseline[i], &figures.ours[i]);
-	snprintf(name, sizeof(name), "rx %s%s, %u entries, %u a group, train %u, burst %u",
-		traffic->cold ? "cold " : "", mix_names[traffic->mix], set->entries, set->per_group,
-		traffic->train, traffic->burst);
 	print(name, &figures, target);
 }
 
@@ -325,13 +336,16 @@ static void
 measure_growth(struct bench *bench, const struct set *small, const struct set *large)
 {
 	static const struct traffic traffic = {MIX_WANTED, 1, 32, false};
+	static const char name[] = "rx growth, wanted, 65536 against 16 entries";
 	static struct figures figures;
 
+	if (!is_asked_for(name))
+		return;
 	for (int i = 0; i < PASSES; i++) {
 		run(bench, small, &traffic, true, &figures.baseline[i]);
 		run(bench, large, &traffic, true, &figures.ours[i]);
 	}
-	print("rx growth, wanted, 65536 against 16 entries", &figures, 1.3);
+	print(name, &figures, 1.3);
 }
 
 static void

@@ -7,7 +7,8 @@
 #include "table.h"
 
 static inline void
-lookup_keys(const struct table *table, const void **keys, uint32_t n, struct hit *hits, bool doubt)
+lookup_keys(const struct table *table, const void **keys, uint32_t n, struct hit *hits,
+	unsigned int doubt)
 {
 	hash_sig_t signatures[TABLE_BURST_MAX];
 

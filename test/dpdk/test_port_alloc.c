@@ -46,7 +46,7 @@ state_of_verdicts(uint64_t sum)
 			const void *keys[1] = {&key};
 			struct hit hit;
 
-			lookup_keys(rig.port->table, keys, 1, &hit, false);
+			lookup_keys(rig.port->table, keys, 1, &hit, 0);
 			sum = mix(sum, hit.flow != 0);
 			for (uint32_t k = 0; k < msf_verdict_n_sockets(hit.verdict); k++)
 				sum = mix(sum, msf_verdict_socket(hit.verdict, k) + 1);

@@ -72,12 +72,16 @@ is_found(const struct table *table, uint32_t number)
 {
 	struct table_key key = key_nr(number);
 	const void *keys[1] = {&key};
-	struct hit hit, doubtful;
+	struct hit hit;
 
-	lookup_keys(table, keys, 1, &hit, false);
-	lookup_keys(table, keys, 1, &doubtful, true);
-	EXPECT_EQ(hit.flow, doubtful.flow);
-	EXPECT_EQ(hit.verdict.bits, doubtful.verdict.bits);
+	lookup_keys(table, keys, 1, &hit, 0);
+	for (unsigned int doubt = 1; doubt <= (DOUBT_OWN | DOUBT_GROUP); doubt++) {
+		struct hit doubtful;
+
+		lookup_keys(table, keys, 1, &doubtful, doubt);
+		EXPECT_EQ(hit.flow, doubtful.flow);
+		EXPECT_EQ(hit.verdict.bits, doubtful.verdict.bits);
+	}
 	return msf_verdict_n_sockets(hit.verdict) > 0;
 }
 

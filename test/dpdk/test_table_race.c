@@ -200,7 +200,7 @@ read_burst(struct reader *reader)
 	}
 	for (uint32_t i = 0; i < PLAYS; i++)
 		from[i] = atomic_load_explicit(&done[i], memory_order_acquire);
-	lookup_keys(table, at, n, hits, next_random(&reader->random) & 1);
+	lookup_keys(table, at, n, hits, next_random(&reader->random) & 3);
 	/* before anything else is read: only the lookup may have made the sets visible */
 	for (uint32_t i = 0; i < n; i++)
 		sockets[i] = sockets_of(hits[i].verdict);
