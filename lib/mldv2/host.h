@@ -175,7 +175,16 @@ struct mldv2_host {
 	struct pack pack;
 	uint64_t polled_ms; /* when it was made */
 	struct mldv2_host_stats stats;
+	mldv2_trace_fn trace;
+	void *trace_opaque;
 };
+
+/* An event, its fields as designated initialisers; made only for one who listens. */
+#define TRACE(host, ...)                                                                         \
+	do {                                                                                     \
+		if ((host)->trace != NULL)                                                       \
+			(host)->trace((host)->trace_opaque, &(struct mldv2_event){__VA_ARGS__}); \
+	} while (0)
 
 /* mldv2_host.c */
 struct group *group_find(const struct mldv2_host *host, const struct in6_addr *addr);

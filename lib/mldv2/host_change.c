@@ -200,6 +200,8 @@ make_due(struct mldv2_host *host, struct group *group, enum mldv2_reason reason)
 	group->change_told = 0;
 	timer_stop(&host->heap, &group->change);
 	ready_push(&host->change_ready, &group->change_ready);
+	TRACE(host, .type = MLDV2_EVENT_CHANGE_DUE, .group = group->addr, .reason = reason,
+		.left = host->v1_mode ? group->v1_copies : change_copies_left(group));
 }
 
 static void
@@ -225,6 +227,8 @@ replace(struct mldv2_host *host, struct group *group, struct mldv2_change *chang
 	group->others = change->others;
 	change->sources = change->others = (struct source_list){0};
 	count_group(host, group, 1);
+	TRACE(host, .type = MLDV2_EVENT_FILTER, .group = group->addr,
+		.filter = group_filter(group));
 	pack_forget(host, group);
 	group->answer_told = 0;
 	if (TAILQ_FIRST(&host->groups) == group)
@@ -452,8 +456,12 @@ change_sent(struct mldv2_host *host, struct group *group, uint64_t due_ms)
 	group->first_copy = false;
 	group->change_told = 0;
 	ready_remove(&host->change_ready, &group->change_ready);
-	if (change_copies_left(group) > 0)
+	if (change_copies_left(group) > 0) {
+		TRACE(host, .type = MLDV2_EVENT_CHANGE_TIMER, .group = group->addr,
+			.due_ms = due_ms, .left = change_copies_left(group));
 		timer_arm(&host->heap, &group->change, due_ms);
-	else
+	} else {
+		TRACE(host, .type = MLDV2_EVENT_CHANGE_DONE, .group = group->addr);
 		group_release(host, group);
+	}
 }

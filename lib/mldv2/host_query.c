@@ -100,6 +100,15 @@ answer_is_pending(const struct group *group)
 	return timer_is_armed(&group->answer) || group->answer_ready.queued;
 }
 
+/* The answer as it is pending now. */
+static void
+trace_answer(const struct mldv2_host *host, const struct group *group)
+{
+	TRACE(host, .type = MLDV2_EVENT_ANSWER_TIMER, .group = group->addr,
+		.due_ms = timer_is_armed(&group->answer) ? group->answer.due_ms : 0,
+		.n_recorded = group->n_recorded);
+}
+
 /* Rules 3, 4 and 5. */
 static void
 group_query(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms)
@@ -107,10 +116,15 @@ group_query(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_m
 	struct group *group = group_find(host, &msg->group);
 	uint64_t due = now_ms + query_delay(host, msg->max_resp_ms);
 
-	if (group == NULL || !group_is_member(group))
+	if (group == NULL || !group_is_member(group)) {
+		TRACE(host, .type = MLDV2_EVENT_QUERY_NOT_OURS, .group = msg->group);
 		return;
-	if (general_answer_covers(host, due, now_ms + msg->max_resp_ms))
-		return; /* rule 1 */
+	}
+	if (general_answer_covers(host, due, now_ms + msg->max_resp_ms)) { /* rule 1 */
+		TRACE(host, .type = MLDV2_EVENT_QUERY_COVERED, .group = group->addr,
+			.due_ms = host->general.due_ms);
+		return;
+	}
 	if (answer_is_pending(group)) {
 		group->answer_told = 0;
 		if (msg->n_sources == 0 || group->answer_in_full)
@@ -119,6 +133,7 @@ group_query(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_m
 			record_sources(host, group, msg);
 		if (timer_is_armed(&group->answer) && due < group->answer.due_ms)
 			timer_arm(&host->heap, &group->answer, due);
+		trace_answer(host, group);
 		return;
 	}
 	if (msg->n_sources == 0)
@@ -126,6 +141,7 @@ group_query(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_m
 	else
 		record_sources(host, group, msg);
 	timer_arm(&host->heap, &group->answer, due);
+	trace_answer(host, group);
 }
 
 /* Sections 9.1 to 9.3 and 5.1.8: what a Querier tells of itself. */
@@ -174,6 +190,7 @@ query_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_m
 	bool v1 = msg->type == MLDV2_MSG_QUERY_V1;
 	bool general = IN6_IS_ADDR_UNSPECIFIED(&msg->group);
 
+	TRACE(host, .type = MLDV2_EVENT_QUERY, .msg = msg);
 	count_query(host, msg);
 	learn(host, msg, now_ms);
 	/* Section 8.2.1: only a General Query of MLDv1 sets the older mode (D1). */
@@ -185,6 +202,15 @@ query_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_m
 		group_query(host, msg, now_ms);
 	else if (host->n_members > 0)
 		general_query_due(host, msg->max_resp_ms, now_ms);
+	else
+		TRACE(host, .type = MLDV2_EVENT_QUERY_NOT_OURS);
+}
+
+static void
+drop(struct mldv2_host *host, const struct mldv2_msg *msg, enum mldv2_drop reason)
+{
+	host->stats.rx_drop[reason]++;
+	TRACE(host, .type = MLDV2_EVENT_DROP, .msg = msg, .drop = reason);
 }
 
 /* Section 5.1.15: any address of the interface. Unicast ones were checked by the caller. */
@@ -218,9 +244,9 @@ mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t 
 		break;
 	}
 	if (!destination_is_ours(host, &msg->dst)) {
-		host->stats.rx_drop[MLDV2_DROP_DESTINATION]++;
+		drop(host, msg, MLDV2_DROP_DESTINATION);
 	} else if (v1 && host->conf.always_v2) {
-		host->stats.rx_drop[MLDV2_DROP_ALWAYS_V2]++;
+		drop(host, msg, MLDV2_DROP_ALWAYS_V2);
 	} else if (msg->type == MLDV2_MSG_REPORT_V1) {
 		host->stats.rx_report_v1++;
 		v1_report_heard(host, msg);

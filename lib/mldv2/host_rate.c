@@ -39,8 +39,10 @@ answer_is_allowed(struct mldv2_host *host, bool exempt)
 		host->postponed = false;
 		return true;
 	}
-	if (!host->postponed)
+	if (!host->postponed) {
 		host->stats.answers_postponed++;
+		TRACE(host, .type = MLDV2_EVENT_ANSWERS_POSTPONED);
+	}
 	host->postponed = true;
 	return false;
 }

@@ -179,9 +179,10 @@ pack_answers(struct mldv2_host *host)
 
 	for (ready = TAILQ_FIRST(&host->answer_ready); ready != NULL; ready = next) {
 		next = TAILQ_NEXT(ready, link);
-		if (answer_is_empty(host, ready->group))
-			answer_done(host, ready->group); /* R146, R147 */
-		else if (!pack_answer(host, ready->group))
+		if (answer_is_empty(host, ready->group)) { /* R146, R147 */
+			TRACE(host, .type = MLDV2_EVENT_ANSWER_EMPTY, .group = ready->group->addr);
+			answer_done(host, ready->group);
+		} else if (!pack_answer(host, ready->group))
 			break;
 	}
 	host->pack.is_answer = host->pack.n_records > 0;
@@ -336,6 +337,7 @@ general_query_due(struct mldv2_host *host, uint64_t max_resp_ms, uint64_t now_ms
 	/* section 6.2, rules 1 and 2: never later than what is pending */
 	if (!pending || due < host->general.due_ms)
 		timer_arm(&host->heap, &host->general, due);
+	TRACE(host, .type = MLDV2_EVENT_ANSWER_TIMER, .due_ms = host->general.due_ms);
 }
 
 /*
@@ -361,12 +363,41 @@ group_of(struct timer *timer)
 }
 
 static void
+trace_expired(const struct mldv2_host *host, struct timer *timer)
+{
+	const struct group *group;
+
+	switch ((enum timer_kind)timer->kind) {
+	case TIMER_CHANGE:
+		group = group_of(timer);
+		TRACE(host, .type = MLDV2_EVENT_CHANGE_EXPIRED, .group = group->addr,
+			.left = change_copies_left(group));
+		break;
+	case TIMER_ANSWER:
+		group = group_of(timer);
+		TRACE(host, .type = MLDV2_EVENT_ANSWER_EXPIRED, .group = group->addr,
+			.n_recorded = group->n_recorded);
+		break;
+	case TIMER_GENERAL:
+		TRACE(host, .type = MLDV2_EVENT_ANSWER_EXPIRED);
+		break;
+	case TIMER_QUERIER:
+		TRACE(host, .type = MLDV2_EVENT_QUERIER_SILENT);
+		break;
+	case TIMER_V1_MODE: /* v1_leave_mode() says so */
+		break;
+	}
+}
+
+static void
 expire(struct mldv2_host *host, uint64_t now_ms)
 {
 	struct timer *timer;
 
 	while ((timer = heap_first(&host->heap)) != NULL && timer->due_ms <= now_ms) {
 		timer_stop(&host->heap, timer);
+		if (host->trace != NULL)
+			trace_expired(host, timer);
 		switch ((enum timer_kind)timer->kind) {
 		case TIMER_CHANGE:
 			ready_push(&host->change_ready, &group_of(timer)->change_ready);
@@ -461,6 +492,21 @@ count_sent(struct mldv2_host *host)
 		host->v1_exempt--;
 }
 
+static void
+trace_sent(const struct mldv2_host *host)
+{
+	const struct pack *pack = &host->pack;
+
+	if (pack->report.type != MLDV2_MSG_REPORT_V2) {
+		TRACE(host, .type = MLDV2_EVENT_MESSAGE_V1, .group = pack->records[0].group,
+			.message = pack->report.type);
+		return;
+	}
+	for (uint32_t i = 0; i < pack->n_records; i++)
+		TRACE(host, .type = MLDV2_EVENT_RECORD, .group = pack->records[i].group,
+			.record = &pack->records[i], .reason = pack->reasons[i]);
+}
+
 static uint64_t
 change_gap(struct mldv2_host *host)
 {
@@ -514,6 +560,8 @@ mldv2_host_sent(struct mldv2_host *host, uint64_t now_ms)
 	if (pack->n_records == 0)
 		return;
 	count_sent(host);
+	if (host->trace != NULL)
+		trace_sent(host);
 	if (pack->report.type != MLDV2_MSG_REPORT_V2) {
 		if (pack->n_flights > 0 && pack->flights[0].group != NULL)
 			v1_sent(host, pack->flights[0].group, now_ms);

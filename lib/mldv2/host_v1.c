@@ -13,6 +13,8 @@ say(struct mldv2_host *host, struct group *group, enum v1_word word)
 {
 	group->v1_word = word;
 	ready_push(&host->change_ready, &group->change_ready);
+	TRACE(host, .type = MLDV2_EVENT_CHANGE_DUE, .group = group->addr,
+		.left = word == V1_DONE ? 1 : group->v1_copies);
 }
 
 static void
@@ -60,6 +62,7 @@ v1_enter(struct mldv2_host *host, uint64_t now_ms)
 		enter(host);
 	timer_arm(&host->heap, &host->v1_timer,
 		now_ms + interval_ms + host_response_interval_ms(host));
+	TRACE(host, .type = MLDV2_EVENT_V1_MODE, .due_ms = host->v1_timer.due_ms);
 }
 
 /* Back to MLDv2. A word that was not spoken becomes a filter mode change. */
@@ -72,6 +75,7 @@ v1_leave_mode(struct mldv2_host *host)
 	host->pack.n_flights = 0;
 	host->v1_mode = false;
 	host->stats.mode_changes++;
+	TRACE(host, .type = MLDV2_EVENT_V2_MODE);
 	for (group = TAILQ_FIRST(&host->groups); group != NULL; group = next) {
 		enum v1_word word = group->v1_word;
 
@@ -84,6 +88,8 @@ v1_leave_mode(struct mldv2_host *host)
 			group->first_copy = true;
 			group->first_reason = MLDV2_REASON_CHANGE;
 			ready_push(&host->change_ready, &group->change_ready);
+			TRACE(host, .type = MLDV2_EVENT_CHANGE_DUE, .group = group->addr,
+				.left = group->mode_left);
 		} else {
 			group_release(host, group);
 		}
@@ -126,6 +132,7 @@ delay_group(struct mldv2_host *host, struct group *group, uint64_t max_resp_ms, 
 	if (timer_is_armed(&group->answer) && now_ms + max_resp_ms >= group->answer.due_ms)
 		return;
 	timer_arm(&host->heap, &group->answer, due);
+	TRACE(host, .type = MLDV2_EVENT_ANSWER_TIMER, .group = group->addr, .due_ms = due);
 }
 
 /* MLDv1 Queries, and MLDv2 ones read as such (D2). */
@@ -136,8 +143,10 @@ v1_query(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms)
 
 	if (!IN6_IS_ADDR_UNSPECIFIED(&msg->group)) {
 		group = group_find(host, &msg->group);
-		if (group != NULL)
+		if (group != NULL && group_is_member(group))
 			delay_group(host, group, msg->max_resp_ms, now_ms);
+		else
+			TRACE(host, .type = MLDV2_EVENT_QUERY_NOT_OURS, .group = msg->group);
 		return;
 	}
 	if (answers_are_rested(host, now_ms))
@@ -160,6 +169,7 @@ v1_report_heard(struct mldv2_host *host, const struct mldv2_msg *msg)
 		return;
 	if (!timer_is_armed(&group->answer) && !group->answer_ready.queued)
 		return;
+	TRACE(host, .type = MLDV2_EVENT_V1_SUPPRESSED, .group = group->addr, .msg = msg);
 	delay_stop(host, group);
 	group->last_reporter = false;
 	group->v1_copies = 0;
@@ -203,6 +213,8 @@ v1_sent(struct mldv2_host *host, struct group *group, uint64_t now_ms)
 	group->first_copy = false;
 	group->last_reporter = !done;
 	group->reported_v1 = !done;
+	if (done || group->v1_copies == 1)
+		TRACE(host, .type = MLDV2_EVENT_CHANGE_DONE, .group = group->addr);
 	if (done) {
 		group_release(host, group);
 		return;
@@ -216,4 +228,6 @@ v1_sent(struct mldv2_host *host, struct group *group, uint64_t now_ms)
 
 	if (!timer_is_armed(&group->answer) || due_ms < group->answer.due_ms)
 		timer_arm(&host->heap, &group->answer, due_ms);
+	TRACE(host, .type = MLDV2_EVENT_CHANGE_TIMER, .group = group->addr,
+		.due_ms = group->answer.due_ms, .left = group->v1_copies);
 }

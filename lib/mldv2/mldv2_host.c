@@ -292,6 +292,7 @@ mldv2_host_link_up(struct mldv2_host *host, uint64_t now_ms)
 	host->up = true;
 	host->tokens = host->conf.answer_rate * UINT64_C(1000);
 	host->tokens_ms = now_ms;
+	TRACE(host, .type = MLDV2_EVENT_LINK_UP);
 	mldv2_host_renew(host, now_ms);
 }
 
@@ -302,6 +303,7 @@ mldv2_host_link_down(struct mldv2_host *host)
 
 	if (!host->up)
 		return;
+	TRACE(host, .type = MLDV2_EVENT_LINK_DOWN);
 	host_cancel_all(host);
 	TAILQ_FOREACH(group, &host->groups, link) {
 		group->reported_v1 = false;
@@ -325,6 +327,13 @@ mldv2_host_renew(struct mldv2_host *host, uint64_t now_ms)
 	TAILQ_FOREACH(group, &host->groups, link)
 		if (group_is_member(group))
 			change_renew(host, group);
+}
+
+void
+mldv2_host_set_trace(struct mldv2_host *host, mldv2_trace_fn trace, void *opaque)
+{
+	host->trace = trace;
+	host->trace_opaque = opaque;
 }
 
 bool

@@ -23,6 +23,7 @@
 
 #include "mldv2_filter.h"
 #include "mldv2_msg.h"
+#include "mldv2_trace.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -49,17 +50,6 @@ struct mldv2_host_conf {
 	uint32_t max_recorded; /**< recorded query sources per interface [4096], fixed at create */
 	struct mldv2_ssm_range ssm_range; /**< source-specific beside ff3x::/32 [none] */
 	bool ssm_exclude;		  /**< report EXCLUDE for ff3x::/32 [false] (5.2.13) */
-};
-
-/** Why a record is sent. */
-enum mldv2_reason {
-	MLDV2_REASON_CHANGE,	     /**< first copy after a filter change */
-	MLDV2_REASON_RETRANSMISSION, /**< a later copy */
-	MLDV2_REASON_GENERAL_QUERY,
-	MLDV2_REASON_GROUP_QUERY,
-	MLDV2_REASON_SOURCE_QUERY,
-	MLDV2_REASON_LINK, /**< first copy after link up or a new link-local address */
-	MLDV2_REASON_COUNT
 };
 
 /** Counters, since creation. */
@@ -197,6 +187,9 @@ void mldv2_host_link_down(struct mldv2_host *host);
  * the port moved to another switch. Does nothing while the link is down.
  */
 void mldv2_host_renew(struct mldv2_host *host, uint64_t now_ms);
+
+/** Have each event told as it happens; NULL: none, which costs nothing. */
+void mldv2_host_set_trace(struct mldv2_host *host, mldv2_trace_fn trace, void *opaque);
 
 /** @return true when nothing waits to be sent or repeated. */
 bool mldv2_host_is_quiet(const struct mldv2_host *host);
