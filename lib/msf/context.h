@@ -73,6 +73,14 @@ struct msf_socket {
 	struct membership_list memberships;
 };
 
+/* Whoever wants to know what sockets ask for. With the lock held: no input or output. */
+struct msf_trace {
+	void (*request)(const struct msf *msf, const struct msf_request *request, int result);
+	/* requests that were good one by one, or some of them, and were undone */
+	void (*failure)(const struct msf *msf, uint32_t n, int result);
+	void (*of_socket)(const struct msf *msf, int socket, const char *what, int result);
+};
+
 struct msf {
 	pthread_mutex_t lock;
 	int number; /* of the context */
@@ -82,6 +90,7 @@ struct msf {
 	struct msf_socket *sockets; /* SOCKET_SLOTS */
 	uint32_t n_sockets;	    /* open */
 	struct msf_memory memory;
+	const struct msf_trace *trace; /* may be NULL */
 };
 
 /* The context of that number, or NULL. Needs no lock. */

@@ -267,6 +267,8 @@ msf_socket_open(struct msf *msf, const char *name)
 		msf->n_sockets++;
 		for (uint32_t i = 0; i < msf->n_interfaces; i++)
 			msf->interfaces[i].backend->opened(msf->interfaces[i].port, ret);
+		if (msf->trace != NULL)
+			msf->trace->of_socket(msf, ret, "opened", 0);
 	}
 	pthread_mutex_unlock(&msf->lock);
 	return ret;
@@ -301,7 +303,11 @@ msf_socket_close(struct msf *msf, int number)
 
 	pthread_mutex_lock(&msf->lock);
 	if (socket_get(msf, number) != NULL) {
+		if (msf->trace != NULL)
+			msf->trace->of_socket(msf, number, "closes", 0);
 		ret = leave_all(msf, number);
+		if (ret < 0 && msf->trace != NULL)
+			msf->trace->of_socket(msf, number, "does not close", ret);
 		if (ret == 0) {
 			msf->sockets[number].open = false;
 			msf->n_sockets--;

@@ -271,11 +271,18 @@ batch(struct msf *msf, const struct msf_request *requests, uint32_t n, bool of_s
 	for (uint32_t i = 0; i < n && ret == 0; i++) {
 		failed = i;
 		ret = apply(&txn, &requests[i], i);
+		if (msf->trace != NULL)
+			msf->trace->request(msf, &requests[i], ret);
 	}
-	if (ret == 0)
+
+	bool good = ret == 0;
+
+	if (good)
 		ret = transaction_commit(&txn, &failed);
 	else
 		transaction_rollback(&txn);
+	if (ret < 0 && (good || n > 1) && msf->trace != NULL)
+		msf->trace->failure(msf, n, ret);
 	pthread_mutex_unlock(&msf->lock);
 	if (ret < 0 && ret_failed != NULL)
 		*ret_failed = failed;

@@ -241,11 +241,24 @@ drain(struct msf_port *port)
 }
 
 static void
-detection_begin(const struct msf_port *port, struct detection *detection)
+trace_address(
+	const struct msf_port *port, const struct detection *detection, const struct in6_addr *addr)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	log_story(LOG_PORT, "port %u: address %s is %s", port->conf.port_id,
+		inet_ntop(AF_INET6, addr, text, sizeof(text)),
+		address_state_name(detection->state));
+}
+
+static void
+detection_begin(
+	const struct msf_port *port, struct detection *detection, const struct in6_addr *addr)
 {
 	detection->probe_due = port->conf.duplicate_address_detection;
 	detection->valid_ms = MLDV2_NEVER;
 	detection->state = detection->probe_due ? ADDRESS_TENTATIVE : ADDRESS_VALID;
+	trace_address(port, detection, addr);
 }
 
 static void
@@ -269,6 +282,7 @@ detection_step(struct msf_port *port, struct detection *detection, const struct 
 		return false;
 	detection->valid_ms = MLDV2_NEVER;
 	detection->state = ADDRESS_VALID;
+	trace_address(port, detection, addr);
 	return true;
 }
 
@@ -295,9 +309,9 @@ node_link_up(struct msf_port *port, uint64_t now_ms)
 	struct node *node = &port->node;
 
 	(void)now_ms;
-	detection_begin(port, &node->detection);
+	detection_begin(port, &node->detection, node_address(port));
 	for (unsigned int i = 0; i < node->n_globals; i++)
-		detection_begin(port, &node->globals[i].detection);
+		detection_begin(port, &node->globals[i].detection, &node->globals[i].conf.addr);
 }
 
 void
@@ -326,7 +340,7 @@ node_process(struct msf_port *port, uint64_t now_ms)
 	struct node *node = &port->node;
 
 	if (atomic_exchange(&node->restart, false) && port->link_up) {
-		detection_begin(port, &node->detection);
+		detection_begin(port, &node->detection, node_address(port));
 		if (node->detection.state == ADDRESS_VALID)
 			renew(port, now_ms);
 	}

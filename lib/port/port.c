@@ -169,6 +169,10 @@ attach(struct msf_port *port)
 
 	if (ret < 0)
 		return ret;
+	pthread_mutex_lock(&port->msf->lock);
+	port->msf->trace = &port_trace;
+	port_trace_follow(port);
+	pthread_mutex_unlock(&port->msf->lock);
 	port->ifindex = ret;
 	ret = node_join_groups(port);
 	if (ret < 0) {
@@ -215,6 +219,7 @@ msf_port_free(struct msf_port *port)
 {
 	if (port == NULL)
 		return;
+	log_flush();
 	if (port->ifindex > 0)
 		port_unwatch_events(port);
 	mac_nic_fini(&port->nic);

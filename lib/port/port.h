@@ -73,6 +73,8 @@ struct msf_port {
 	/* guarded by the context's lock */
 	struct mldv2_host *host;
 	struct mac_filter macs;
+	struct log_budget log_budget;
+	bool traced;			      /* the listener tells its events */
 	struct msf_socket_count *socket_base; /* sums when the socket was opened */
 
 	_Atomic unsigned int events;
@@ -113,6 +115,16 @@ void port_warn_groups(struct msf_port *port, uint64_t now_ms);
 /* With the lock. */
 void port_note_query(struct msf_port *port, const struct mldv2_msg *msg);
 void port_note_join(struct msf_port *port, const struct in6_addr *group);
+
+/* port_trace.c: what happens, step by step, at level debug. With the lock. */
+extern const struct msf_trace port_trace;
+void port_trace_follow(struct msf_port *port); /* the log's level, which may have changed */
+void port_trace_suppressed(struct msf_port *port, uint64_t now_ms);
+void port_trace_change(const struct msf_port *port, const struct msf_group_change *change);
+void port_trace_published(const struct msf_port *port, uint32_t n);
+void port_trace_mac(const struct msf_port *port, const struct in6_addr *group, bool join);
+/* Of the control thread. */
+void port_trace_nic(const struct msf_port *port);
 
 /* frame.c */
 struct rte_mbuf *frame_build(struct msf_port *port, const struct mldv2_report *report);

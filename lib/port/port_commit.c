@@ -11,8 +11,9 @@
 
 struct port_token {
 	struct table_update *update;
-	struct mldv2_change **changes;
-	uint32_t n; /* prepared */
+	const struct msf_group_change *asked;
+	struct mldv2_change **changes; /* of the listener */
+	uint32_t n;		       /* prepared */
 	/* groups that come and go, for the MAC list */
 	struct in6_addr *groups;
 	bool *joins;
@@ -79,6 +80,7 @@ port_prepare(void *opaque, const struct msf_group_change *changes, uint32_t n, v
 
 	if (token == NULL)
 		return -ENOMEM;
+	token->asked = changes;
 	ret = table_prepare(port->table, changes, n, &token->update);
 	for (uint32_t i = 0; i < n && ret == 0; i++) {
 		ret = mldv2_host_prepare(
@@ -112,13 +114,18 @@ port_commit(void *opaque, void *opaque_token)
 	struct port_token *token = opaque_token;
 	uint64_t now_ms = msf_now_ms();
 
+	for (uint32_t i = 0; i < token->n; i++)
+		port_trace_change(port, &token->asked[i]);
 	table_commit(port->table, token->update);
+	port_trace_published(port, token->n);
 	for (uint32_t i = 0; i < token->n_groups; i++)
 		if (token->joins[i])
 			port_note_join(port, &token->groups[i]);
-	for (uint32_t i = 0; i < token->n_groups; i++)
+	for (uint32_t i = 0; i < token->n_groups; i++) {
 		(token->joins[i] ? mac_filter_join : mac_filter_leave)(
 			&port->macs, &token->groups[i]);
+		port_trace_mac(port, &token->groups[i], token->joins[i]);
+	}
 	for (uint32_t i = 0; i < token->n; i++)
 		mldv2_host_commit(port->host, token->changes[i], now_ms);
 	token_free(token);

@@ -14,8 +14,6 @@
 #define STEP_MAX 64
 #define RETRY_MS 1
 
-RTE_LOG_REGISTER(msf_log_port, msf.port, NOTICE)
-
 uint64_t
 msf_now_ms(void)
 {
@@ -51,6 +49,8 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 	pthread_mutex_lock(&port->msf->lock);
 	mldv2_host_get_status(port->host, now_ms, &status);
 	table_reclaim(port->table);
+	port_trace_follow(port);
+	port_trace_suppressed(port, now_ms);
 	pthread_mutex_unlock(&port->msf->lock);
 	port->v1_mode = status.v1_mode;
 	port_warn_mode(port, &status, now_ms);
@@ -78,6 +78,7 @@ tell_nic(struct msf_port *port, uint64_t now_ms)
 	pthread_mutex_lock(&port->msf->lock);
 	port->macs.told = *status;
 	pthread_mutex_unlock(&port->msf->lock);
+	port_trace_nic(port);
 	if (status->state != before)
 		PORT_LOG(NOTICE, port, "MAC filter %s: %s", mac_filter_state_name(status->state),
 			status->reason);
@@ -110,6 +111,9 @@ settle(struct msf_port *port, bool sent, uint64_t now_ms)
 		mldv2_host_sent(port->host, now_ms);
 	else
 		mldv2_host_unsent(port->host);
+	if (!sent && log_foreign(&port->log_budget, now_ms))
+		log_story(LOG_PORT, "port %u: no buffer or no room to send, again in %d ms",
+			port->conf.port_id, RETRY_MS);
 	pthread_mutex_unlock(&port->msf->lock);
 	if (sent)
 		return;
@@ -164,6 +168,7 @@ msf_port_process(struct msf_port *port, uint64_t now_ms)
 	node_process(port, now_ms);
 	port_warn_drops(port, now_ms);
 	port_warn_groups(port, now_ms);
+	log_flush();
 	return next_deadline(port);
 }
 

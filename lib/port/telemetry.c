@@ -20,7 +20,7 @@
 static pthread_mutex_t serve_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct msf *served;
 static const struct msf_socket_ops *socket_ops;
-static bool registered;
+static bool registered, controllable;
 
 int
 msf_telemetry_result(struct rte_tel_data *data, int result, const char *message)
@@ -282,9 +282,13 @@ serve(const char *name, const char *params, struct rte_tel_data *data)
 			"a command of %d octets may have been cut: use a memberships file",
 			COMMAND_MAX);
 	split(&call, params);
+	if (command->control)
+		log_story(LOG_CONTROL, "telemetry: %s%s%s", name, params != NULL ? "," : "",
+			params != NULL ? params : "");
 	pthread_mutex_lock(&serve_lock);
 	call.msf = served;
 	call.sockets = socket_ops;
+	call.control = controllable;
 	if (served == NULL)
 		ret = answer_error(&call, -ESHUTDOWN, "shutting down");
 	else
@@ -330,6 +334,7 @@ msf_telemetry_start(struct msf *msf, bool control)
 	if (ret < 0 || registered)
 		return ret;
 	registered = true;
+	controllable = control;
 	ret = register_commands(mldv2_commands, control);
 	return ret < 0 ? ret : register_commands(msf_commands, control);
 }

@@ -15,6 +15,7 @@
 struct call {
 	struct msf *msf;
 	const struct msf_socket_ops *sockets; /* NULL: the context's own calls */
+	bool control;			      /* may change something */
 	struct rte_tel_data *data;
 	char text[1024];
 	char *args[ARGS_MAX];
@@ -53,6 +54,9 @@ void put_page(struct rte_tel_data *dict, const struct page *page);
 
 /* The groups of an interface, ascending; malloc'ed, NULL without memory. With the lock. */
 struct msf_group **sorted_groups(const struct msf_interface *interface);
+
+/* telemetry_log.c */
+int log_info(struct call *call);
 
 /* telemetry_mem.c */
 int memory_info(struct call *call);

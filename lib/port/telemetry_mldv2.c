@@ -334,6 +334,8 @@ const struct command mldv2_commands[] = {
 		false},
 	{"/mldv2/group/info", group_info,
 		"Filter, traffic and timers of a group. Parameters: port,group[,offset]", false},
+	{"/mldv2/log", log_info, "Levels of the log types; set one. Parameters: [type[,level]]",
+		false},
 	{"/mldv2/querier/info", querier_info, "The querier last heard. Parameters: port", false},
 	{NULL, NULL, NULL, false},
 };

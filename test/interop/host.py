@@ -59,7 +59,7 @@ class Host:
     """
 
     def __init__(self, namespace, app_args=(), *, ports=1, config=None, memberships=None,
-                 cores="0,1", memory=512, vdevs=(), huge_dir=None):
+                 cores="0,1", memory=512, vdevs=(), huge_dir=None, eal=()):
         self.namespace = namespace
         self.dir = tempfile.mkdtemp(prefix="mldv2-")
         self.prefix = f"t{secrets.token_hex(3)}"
@@ -67,18 +67,19 @@ class Host:
         self.config_path = self.write("host.conf", config) if config is not None else None
         self.memberships_path = (self.write("memberships.conf", memberships)
                                  if memberships is not None else None)
-        eal = ["--huge-dir", huge_dir] if huge_dir else ["--no-huge"]
-        eal += ["-m", str(memory), "--lcores" if "@" in cores else "-l", cores,
+        options = ["--huge-dir", huge_dir] if huge_dir else ["--no-huge"]
+        options += ["-m", str(memory), "--lcores" if "@" in cores else "-l", cores,
                 "--no-pci", f"--file-prefix={self.prefix}"]
-        eal += [f"--vdev=net_tap{i},iface={tap},mac={mac(i)}" for i, tap in enumerate(self.taps)]
-        eal += [f"--vdev={v}" for v in vdevs]
+        options += [f"--vdev=net_tap{i},iface={tap},mac={mac(i)}" for i, tap in enumerate(self.taps)]
+        options += [f"--vdev={v}" for v in vdevs]
+        options += eal
         app = list(app_args)
         if self.config_path:
             app = ["--config", self.config_path] + app
         if self.memberships_path:
             app = ["--memberships", self.memberships_path] + app
         wrapper = shlex.split(os.environ.get("MLDV2_WRAPPER", ""))
-        self.args = namespace.command(*wrapper, binary(), *eal, "--", *app)
+        self.args = namespace.command(*wrapper, binary(), *options, "--", *app)
         self.process = None
         self.telemetry = None
         self.stderr = ""
