@@ -76,6 +76,15 @@ level_bit(const struct level *level, hash_sig_t signature)
 	return signature & (BITS_A_CELL * (level->mask + 1) - 1);
 }
 
+static inline uint64_t
+level_bytes(const struct level *level)
+{
+	uint64_t cells = level->mask + UINT64_C(1);
+
+	return sizeof(*level) + cells * sizeof(*level->cells) + cells * BITS_A_CELL / 8 +
+		cells * BITS_A_CELL / 2;
+}
+
 /* From 4,096 cells to twice the slots of the largest table. */
 #define INDEX_LEVELS_MAX 12
 

@@ -236,11 +236,13 @@ table_retired_bytes(const struct table *table)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < queue->n; i++) {
-		struct msf_verdict set = queue->items[(queue->head + i) % queue->room].set;
+		const struct retired *item = &queue->items[(queue->head + i) % queue->room];
 
-		if (msf_verdict_is_set(set))
+		if (item->kind == RETIRED_SET)
 			sum += sizeof(struct msf_socket_set) +
-				msf_verdict_n_sockets(set) * sizeof(uint16_t);
+				msf_verdict_n_sockets(item->set) * sizeof(uint16_t);
+		else if (item->kind == RETIRED_LEVEL)
+			sum += level_bytes(item->level);
 	}
 	return sum;
 }

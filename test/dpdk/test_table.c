@@ -206,6 +206,47 @@ TEST(include_and_exclude)
 	table_free(table);
 }
 
+/* Slots are the table's own; a set of sockets is not, and is counted until it goes. */
+TEST(retired_octets)
+{
+	static const uint32_t ab[] = {1, 2};
+	struct table *table = make_table(64);
+	static struct change change;
+	uint64_t set = sizeof(struct msf_socket_set) + 3 * sizeof(uint16_t);
+
+	EXPECT_EQ(include_range(table, 2, 1, 5), 0);
+	EXPECT_EQ(include_range(table, 2, 0, 0), 0);
+	EXPECT_LT(0, table_retired(table));
+	EXPECT_EQ(table_retired_bytes(table), 0);
+	change_init(&change, 1);
+	for (int socket = 1; socket <= 3; socket++)
+		change_add(&change, socket, MLDV2_INCLUDE, 2, ab);
+	EXPECT_EQ(carry_out(table, &change.change, 1), 0);
+	EXPECT_EQ(table_retired_bytes(table), 0);
+	EXPECT_EQ(include_range(table, 1, 0, 0), 0);
+	EXPECT_EQ(table_retired_bytes(table), 2 * set);
+	drain(table);
+	EXPECT_EQ(table_retired_bytes(table), 0);
+	table_free(table);
+}
+
+/* An index that was too small is counted while it waits. */
+TEST(retired_index)
+{
+	struct table *table = make_table(65536);
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < 8; i++) {
+		EXPECT_EQ(include_range(table, 1 + i, 1, 2000), 0);
+		if (table_retired_bytes(table) > most)
+			most = table_retired_bytes(table);
+	}
+	EXPECT_LT(4096 * 4, most);
+	drain(table);
+	EXPECT_EQ(table_retired_bytes(table), 0);
+	table_free(table);
+}
+
 /* Prepared and not committed: nothing of it is seen. Aborted: nothing of it is left. */
 TEST(abort_leaves_nothing)
 {
