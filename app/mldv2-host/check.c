@@ -122,27 +122,26 @@ try_all(struct trial *trial, struct memberships *memberships)
 }
 
 static void
-check_memberships(struct host *host, struct problems *problems)
+check_memberships(struct args *args, const struct config *config, struct memberships *memberships,
+	struct problems *problems)
 {
-	struct trial trial = {.file = host->args.memberships, .problems = problems};
+	struct trial trial = {.file = args->memberships, .problems = problems};
 
-	if (msf_create(&trial.msf, &host->config.msf) < 0) {
+	if (msf_create(&trial.msf, &config->msf) < 0) {
 		problems_add(problems, "--memberships", 0, "not enough memory to check them");
 		return;
 	}
-	for (unsigned int i = 0; i < host->config.n_sockets; i++)
-		trial_socket(&trial, host->config.sockets[i].name);
-	try_all(&trial, &host->memberships);
-	try_all(&trial, &host->args.joins);
+	for (unsigned int i = 0; i < config->n_sockets; i++)
+		trial_socket(&trial, config->sockets[i].name);
+	try_all(&trial, memberships);
+	try_all(&trial, &args->joins);
 	msf_free(trial.msf);
 }
 
 /* What is wrong however the ports are named; ports.c and exception.c know them by id. */
 static void
-check_exceptions(const struct host *host, struct problems *problems)
+check_exceptions(const struct config *config, const char *file, struct problems *problems)
 {
-	const struct config *config = &host->config;
-
 	for (unsigned int i = 0; i < config->n_ports; i++) {
 		const struct port_section *section = &config->ports[i];
 		const char *peer = section->settings.exception, *reason = NULL;
@@ -157,21 +156,23 @@ check_exceptions(const struct host *host, struct problems *problems)
 			if (strcmp(config->ports[j].settings.exception, peer) == 0)
 				reason = "is the exception of another port already";
 		if (reason != NULL)
-			problems_add(problems, host->args.config, section->exception_line,
+			problems_add(problems, file, section->exception_line,
 				"exception: port %s %s", peer, reason);
 	}
 }
 
 void
-check_files(struct host *host, struct problems *problems)
+check_files(struct args *args, struct config *config, struct memberships *memberships,
+	struct problems *problems)
 {
-	config_init(&host->config);
-	if (host->args.config != NULL)
-		config_read(&host->config, host->args.config, problems);
-	check_exceptions(host, problems);
-	if (host->args.memberships != NULL)
-		memberships_read(&host->memberships, host->args.memberships, problems);
-	check_memberships(host, problems);
+	config_init(config);
+	*memberships = (struct memberships){0};
+	if (args->config != NULL)
+		config_read(config, args->config, problems);
+	check_exceptions(config, args->config, problems);
+	if (args->memberships != NULL)
+		memberships_read(memberships, args->memberships, problems);
+	check_memberships(args, config, memberships, problems);
 }
 
 static void

@@ -6,8 +6,9 @@
 
 #include "host.h"
 
-/* Read the files into the host, and judge them together. */
-void check_files(struct host *host, struct problems *problems);
+/* Read the files that the command line names, and judge them together. */
+void check_files(struct args *args, struct config *config, struct memberships *memberships,
+	struct problems *problems);
 
 /* The answer to --check-config. The exit status: 0 or 1, 2 when there is nothing to check. */
 int check_report(const struct host *host, const struct problems *problems);

@@ -26,6 +26,7 @@ struct key {
 	enum key_type type;
 	size_t offset;
 	uint32_t low, high;
+	bool live; /* a reload puts it in force; other keys need a restart */
 };
 
 #define PORT(field) offsetof(struct port_settings, field)
@@ -33,45 +34,46 @@ struct key {
 
 /* In [mldv2] for all ports, in [port N] for one. */
 static const struct key port_keys[] = {
-	{"mld_always_v2", KEY_BOOL, HOST(always_v2), 0, 1},
-	{"robustness", KEY_U8, HOST(robustness), 2, 7},
-	{"learn_robustness", KEY_BOOL, HOST(learn_robustness), 0, 1},
-	{"query_interval_s", KEY_U32, HOST(query_interval_s), 1, 31744},
-	{"query_response_interval_ms", KEY_U32, HOST(query_response_interval_ms), 1, 8387584},
-	{"unsolicited_report_interval_ms", KEY_U32, HOST(unsolicited_report_interval_ms), 1, 60000},
+	{"mld_always_v2", KEY_BOOL, HOST(always_v2), 0, 1, true},
+	{"robustness", KEY_U8, HOST(robustness), 2, 7, true},
+	{"learn_robustness", KEY_BOOL, HOST(learn_robustness), 0, 1, true},
+	{"query_interval_s", KEY_U32, HOST(query_interval_s), 1, 31744, true},
+	{"query_response_interval_ms", KEY_U32, HOST(query_response_interval_ms), 1, 8387584, true},
+	{"unsolicited_report_interval_ms", KEY_U32, HOST(unsolicited_report_interval_ms), 1, 60000,
+		true},
 	{"v1_unsolicited_report_interval_ms", KEY_U32, HOST(v1_unsolicited_report_interval_ms), 1,
-		60000},
-	{"v1_trigger", KEY_V1_TRIGGER, HOST(v1_trigger_any), 0, 0},
-	{"answer_rate", KEY_U32, HOST(answer_rate), 0, 1000000},
-	{"solicited_node", KEY_BOOL, PORT(solicited_node), 0, 1},
-	{"duplicate_address_detection", KEY_BOOL, PORT(duplicate_address_detection), 0, 1},
-	{"neighbour_advertisements", KEY_BOOL, PORT(neighbour_advertisements), 0, 1},
-	{"echo", KEY_BOOL, PORT(echo), 0, 1},
-	{"table_entries", KEY_U32, PORT(table_entries), 64, 1 << 20},
+		60000, true},
+	{"v1_trigger", KEY_V1_TRIGGER, HOST(v1_trigger_any), 0, 0, true},
+	{"answer_rate", KEY_U32, HOST(answer_rate), 0, 1000000, true},
+	{"solicited_node", KEY_BOOL, PORT(solicited_node), 0, 1, false},
+	{"duplicate_address_detection", KEY_BOOL, PORT(duplicate_address_detection), 0, 1, false},
+	{"neighbour_advertisements", KEY_BOOL, PORT(neighbour_advertisements), 0, 1, false},
+	{"echo", KEY_BOOL, PORT(echo), 0, 1, false},
+	{"table_entries", KEY_U32, PORT(table_entries), 64, 1 << 20, false},
 	{0},
 };
 
 /* In [port N] only. */
 static const struct key own_keys[] = {
-	{"enabled", KEY_BOOL, PORT(enabled), 0, 1},
-	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0},
-	{"address", KEY_ADDRESSES, 0, 0, 0},
-	{"mtu", KEY_U32, PORT(mtu), 1280, 65535},
-	{"queues", KEY_U32, PORT(queues), 1, 16},
-	{"exception", KEY_NAME, PORT(exception), 0, 0},
+	{"enabled", KEY_BOOL, PORT(enabled), 0, 1, false},
+	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0, false},
+	{"address", KEY_ADDRESSES, 0, 0, 0, false},
+	{"mtu", KEY_U32, PORT(mtu), 1280, 65535, false},
+	{"queues", KEY_U32, PORT(queues), 1, 16, false},
+	{"exception", KEY_NAME, PORT(exception), 0, 0, false},
 	{0},
 };
 
 /* In [mldv2] only. */
 static const struct key msf_keys[] = {
-	{"mld_maxsrcfilter", KEY_U32, offsetof(struct msf_conf, mld_maxsrcfilter), 1, 65535},
-	{"mld_somaxsrc", KEY_U32, offsetof(struct msf_conf, mld_somaxsrc), 1, 65535},
+	{"mld_maxsrcfilter", KEY_U32, offsetof(struct msf_conf, mld_maxsrcfilter), 1, 65535, true},
+	{"mld_somaxsrc", KEY_U32, offsetof(struct msf_conf, mld_somaxsrc), 1, 65535, true},
 	{"mem_msfilter_limit", KEY_U32, offsetof(struct msf_conf, mem_msfilter_limit), 0,
-		UINT32_MAX},
+		UINT32_MAX, true},
 	{"mem_ip_moptions_limit", KEY_U32, offsetof(struct msf_conf, mem_ip_moptions_limit), 0,
-		UINT32_MAX},
-	{"ssm_range", KEY_SSM_RANGE, offsetof(struct msf_conf, ssm_range), 0, 0},
-	{"ssm_exclude", KEY_BOOL, offsetof(struct msf_conf, ssm_exclude), 0, 1},
+		UINT32_MAX, true},
+	{"ssm_range", KEY_SSM_RANGE, offsetof(struct msf_conf, ssm_range), 0, 0, false},
+	{"ssm_exclude", KEY_BOOL, offsetof(struct msf_conf, ssm_exclude), 0, 1, false},
 	{0},
 };
 
@@ -290,6 +292,7 @@ read_port(struct reader *reader, const char *name)
 			return complain(reader, "too many ports", NULL);
 		port = &config->ports[config->n_ports++];
 		snprintf(port->name, sizeof(port->name), "%s", name);
+		port->port_id = -1;
 		port->line = reader->entry->line;
 		port->settings = config->defaults;
 		return 0;
@@ -399,24 +402,110 @@ config_read(struct config *config, const char *file, struct problems *problems)
 }
 
 const struct port_section *
-config_section(const struct config *config, uint16_t port_id, const char *device)
+config_section(const struct config *config, uint16_t port_id)
 {
-	char id[8];
-
-	snprintf(id, sizeof(id), "%u", port_id);
 	for (unsigned int i = 0; i < config->n_ports; i++)
-		if (strcmp(config->ports[i].name, id) == 0 ||
-			strcmp(config->ports[i].name, device) == 0)
+		if (config->ports[i].port_id == port_id)
 			return &config->ports[i];
 	return NULL;
 }
 
 const struct port_settings *
-config_port(const struct config *config, uint16_t port_id, const char *device)
+config_port(const struct config *config, uint16_t port_id)
 {
-	const struct port_section *section = config_section(config, port_id, device);
+	const struct port_section *section = config_section(config, port_id);
 
 	return section != NULL ? &section->settings : &config->defaults;
+}
+
+static bool
+addresses_are_same(const struct port_settings *a, const struct port_settings *b)
+{
+	for (unsigned int i = 0; i < a->n_addresses && i < b->n_addresses; i++)
+		if (memcmp(&a->addresses[i].addr, &b->addresses[i].addr, sizeof(struct in6_addr)) !=
+				0 ||
+			a->addresses[i].prefix_len != b->addresses[i].prefix_len)
+			return false;
+	return a->n_addresses == b->n_addresses;
+}
+
+/* Octets of a value. */
+static size_t
+size_of(enum key_type type)
+{
+	switch (type) {
+	case KEY_U8:
+		return sizeof(uint8_t);
+	case KEY_BOOL:
+	case KEY_V1_TRIGGER:
+		return sizeof(bool);
+	case KEY_LINK_LOCAL:
+		return sizeof(struct in6_addr);
+	case KEY_NAME:
+		return CONFIG_NAME_MAX;
+	default:
+		return sizeof(uint32_t);
+	}
+}
+
+static bool
+is_same(const struct key *key, const void *a, const void *b)
+{
+	const void *x = (const char *)a + key->offset, *y = (const char *)b + key->offset;
+	const struct mldv2_ssm_range *r = x, *q = y;
+
+	switch (key->type) {
+	case KEY_ADDRESSES:
+		return addresses_are_same(a, b);
+	case KEY_SSM_RANGE:
+		return r->len == q->len && memcmp(&r->prefix, &q->prefix, sizeof(r->prefix)) == 0;
+	case KEY_NAME:
+		return strcmp(x, y) == 0;
+	default:
+		return memcmp(x, y, size_of(key->type)) == 0;
+	}
+}
+
+/* `live` has the values at `shift` octets less than their places in `old` and `new`. */
+static unsigned int
+follow(const struct key *keys, void *old, const void *new, void *live, size_t shift, char *restart,
+	size_t size)
+{
+	unsigned int n = 0;
+
+	for (; keys->name != NULL; keys++) {
+		const char *value = (const char *)new + keys->offset;
+		size_t used = strlen(restart);
+
+		if (is_same(keys, old, new))
+			continue;
+		if (keys->live) {
+			memcpy((char *)old + keys->offset, value, size_of(keys->type));
+			memcpy((char *)live + keys->offset - shift, value, size_of(keys->type));
+			n++;
+		} else {
+			snprintf(restart + used, size - used, "%s%s", used > 0 ? ", " : "",
+				keys->name);
+		}
+	}
+	return n;
+}
+
+unsigned int
+config_follow_port(struct port_settings *old, const struct port_settings *new,
+	struct mldv2_host_conf *live, char *restart, size_t size)
+{
+	size_t shift = offsetof(struct port_settings, host);
+	unsigned int n = follow(port_keys, old, new, live, shift, restart, size);
+
+	return n + follow(own_keys, old, new, live, shift, restart, size);
+}
+
+unsigned int
+config_follow_msf(struct msf_conf *old, const struct msf_conf *new, struct msf_conf *live,
+	char *restart, size_t size)
+{
+	return follow(msf_keys, old, new, live, 0, restart, size);
 }
 
 const struct socket_section *

@@ -32,6 +32,7 @@ struct port_settings {
 /* A [port N], with the lines of what can only be judged when devices are there. */
 struct port_section {
 	char name[64]; /* port id or device name */
+	int port_id;   /* -1 until ports_check_sections() */
 	unsigned int line, queues_line, exception_line, mtu_line;
 	struct port_settings settings;
 };
@@ -61,12 +62,22 @@ void config_read(struct config *config, const char *file, struct problems *probl
 /* The section of a socket, NULL for none. */
 const struct socket_section *config_socket(const struct config *config, const char *name);
 
-/* The section of a port by its id or device name, NULL for none. */
-const struct port_section *config_section(
-	const struct config *config, uint16_t port_id, const char *device);
+/* The section of a port, NULL for none. */
+const struct port_section *config_section(const struct config *config, uint16_t port_id);
 
 /* The settings of a port, from its section or the defaults. */
-const struct port_settings *config_port(
-	const struct config *config, uint16_t port_id, const char *device);
+const struct port_settings *config_port(const struct config *config, uint16_t port_id);
+
+/*
+ * What the config of a running port turns into when the file changes: each key that differs
+ * between `old` and `new` and holds at once is written into `old` and into `live`, which may
+ * have been changed in other ways meanwhile. The others are named in `restart`, behind commas.
+ * Returns how many were written.
+ */
+unsigned int config_follow_port(struct port_settings *old, const struct port_settings *new,
+	struct mldv2_host_conf *live, char *restart, size_t size);
+/* Likewise of the limits. */
+unsigned int config_follow_msf(struct msf_conf *old, const struct msf_conf *new,
+	struct msf_conf *live, char *restart, size_t size);
 
 #endif

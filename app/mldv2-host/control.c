@@ -86,10 +86,11 @@ static void
 reload(struct host *host, bool alone)
 {
 	struct problems problems = {0};
+	struct reload_result result;
 
 	if (alone)
 		worker_pause(&host->workers[0]);
-	reload_run(host, &problems);
+	reload_run(host, &result, &problems);
 	if (alone)
 		worker_resume(&host->workers[0]);
 }

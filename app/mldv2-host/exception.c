@@ -36,7 +36,6 @@ exception_of_peer(const struct host *host, uint16_t peer_id)
 static const char *
 objection(const struct host *host, const struct port_section *section, int peer)
 {
-	char device[RTE_ETH_NAME_MAX_LEN];
 	const struct port_section *other;
 
 	if (peer < 0)
@@ -45,8 +44,7 @@ objection(const struct host *host, const struct port_section *section, int peer)
 		return "is the port itself";
 	if (exception_of_peer(host, peer) != NULL)
 		return "is the exception of another port already";
-	rte_eth_dev_get_name_by_port(peer, device);
-	other = config_section(&host->config, peer, device);
+	other = config_section(&host->config, peer);
 	if (other != NULL && other->settings.enabled)
 		return "has a section of its own that puts it under MLD: say enabled = no there";
 	return NULL;

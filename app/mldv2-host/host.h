@@ -20,7 +20,7 @@
 struct host_port {
 	uint16_t port_id;
 	char device[RTE_ETH_NAME_MAX_LEN];
-	const struct port_settings *settings;
+	struct port_settings settings; /* as the file gave them; live ones follow it */
 	struct ethdev_queues queues;
 	/* workers send on it: the key that says so, NULL for none, and its line */
 	const char *key;

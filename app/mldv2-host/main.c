@@ -233,7 +233,7 @@ main(int argc, char **argv)
 	case ARGS_RUN:
 		break;
 	}
-	check_files(&host, &problems);
+	check_files(&host.args, &host.config, &host.memberships, &problems);
 	if (host.args.check_config)
 		return check_report(&host, &problems);
 	ret = judge(&problems);

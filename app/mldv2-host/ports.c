@@ -22,25 +22,48 @@ static int __attribute__((format(printf, 2, 3))) fail(int status, const char *fo
 	return status;
 }
 
-/* Every [port N] must be there, and once, by id or by name. */
-static int
-check_sections(const struct host *host)
+/* "0 (net_tap0), 1 (net_tap1)". */
+static void
+list_names(char *text, size_t size)
+{
+	char device[RTE_ETH_NAME_MAX_LEN];
+	size_t used = 0;
+	uint16_t id;
+
+	snprintf(text, size, "none at all");
+	RTE_ETH_FOREACH_DEV(id) {
+		rte_eth_dev_get_name_by_port(id, device);
+		used += snprintf(
+			text + used, size - used, "%s%u (%s)", used > 0 ? ", " : "", id, device);
+		if (used >= size)
+			return;
+	}
+}
+
+void
+ports_check_sections(struct config *config, const char *file, struct problems *problems)
 {
 	const struct port_section *of[RTE_MAX_ETHPORTS] = {NULL};
+	char names[256];
 
-	for (unsigned int i = 0; i < host->config.n_ports; i++) {
-		const struct port_section *section = &host->config.ports[i];
+	for (unsigned int i = 0; i < config->n_ports; i++) {
+		struct port_section *section = &config->ports[i];
 		int id = ethdev_find(section->name);
 
-		if (id < 0)
-			return fail(EXIT_USAGE, "%s:%u: port %s: there is no such port",
-				host->args.config, section->line, section->name);
-		if (of[id] != NULL)
-			return fail(EXIT_USAGE, "%s:%u: port %s: line %u is about the same port",
-				host->args.config, section->line, section->name, of[id]->line);
-		of[id] = section;
+		if (id < 0) {
+			list_names(names, sizeof(names));
+			problems_add(problems, file, section->line,
+				"port %s: there is no such port, there are %s", section->name,
+				names);
+		} else if (of[id] != NULL) {
+			problems_add(problems, file, section->line,
+				"port %s: line %u is about the same port", section->name,
+				of[id]->line);
+		} else {
+			section->port_id = id;
+			of[id] = section;
+		}
 	}
-	return 0;
 }
 
 static void
@@ -48,7 +71,7 @@ fill(struct host_port *port, const struct host *host, uint16_t id)
 {
 	port->port_id = id;
 	rte_eth_dev_get_name_by_port(id, port->device);
-	port->settings = config_port(&host->config, id, port->device);
+	port->settings = *config_port(&host->config, id);
 }
 
 static void
@@ -60,7 +83,7 @@ list_ports(struct host *host)
 		if (exception_of_peer(host, id) != NULL)
 			continue;
 		fill(&host->ports[host->n_ports], host, id);
-		if (host->ports[host->n_ports].settings->enabled)
+		if (host->ports[host->n_ports].settings.enabled)
 			host->n_ports++;
 	}
 }
@@ -139,7 +162,7 @@ count_workers(struct host *host)
 	unsigned int queues = 0, lcore;
 
 	for (unsigned int i = 0; i < host->n_ports; i++)
-		queues += host->ports[i].settings->queues;
+		queues += host->ports[i].settings.queues;
 	RTE_LCORE_FOREACH_WORKER(lcore)
 		if (host->n_workers < queues)
 			host->workers[host->n_workers++].lcore = lcore;
@@ -176,10 +199,9 @@ size_tx(const struct host *host, struct host_port *port, bool under_mld, uint16_
 static int
 size_rx(const struct host *host, struct host_port *port, bool under_mld, uint16_t max)
 {
-	const struct port_section *section =
-		config_section(&host->config, port->port_id, port->device);
+	const struct port_section *section = config_section(&host->config, port->port_id);
 
-	port->queues.rx = under_mld ? port->settings->queues : 1;
+	port->queues.rx = under_mld ? port->settings.queues : 1;
 	if (section != NULL && port->queues.rx > max)
 		return fail(EXIT_USAGE, "%s:%u: queues: port %u (%s) has at most %u, not %u",
 			host->args.config, section->queues_line, port->port_id, port->device, max,
@@ -195,8 +217,7 @@ size_rx(const struct host *host, struct host_port *port, bool under_mld, uint16_
 static int
 refuse_mtu(const struct host *host, const struct host_port *port, const char *reason)
 {
-	const struct port_section *section =
-		config_section(&host->config, port->port_id, port->device);
+	const struct port_section *section = config_section(&host->config, port->port_id);
 
 	return fail(EXIT_USAGE, "%s:%u: mtu: port %u (%s): %s", host->args.config,
 		section->mtu_line, port->port_id, port->device, reason);
@@ -208,7 +229,7 @@ size_port(struct host *host, struct host_port *port, bool under_mld)
 	uint16_t first = under_mld ? 1 : 0;
 	struct ethdev_queues max;
 	int ret = ethdev_queues_max(port->port_id, &max);
-	uint32_t mtu = port->settings->mtu;
+	uint32_t mtu = port->settings.mtu;
 	char reason[128];
 
 	if (ret < 0)
@@ -243,10 +264,14 @@ check_sum(const struct host *host)
 int
 ports_find(struct host *host)
 {
-	int ret = check_sections(host);
+	struct problems problems = {0};
+	int ret;
 
-	if (ret == 0)
-		ret = exceptions_find(host);
+	ports_check_sections(&host->config, host->args.config, &problems);
+	problems_print(&problems, "");
+	if (problems.n > 0)
+		return EXIT_USAGE;
+	ret = exceptions_find(host);
 	if (ret != 0)
 		return ret;
 	list_ports(host);
@@ -278,7 +303,7 @@ ports_pool_create(const struct host *host)
 static void
 fill_conf(const struct host *host, const struct host_port *port, struct msf_port_conf *conf)
 {
-	const struct port_settings *settings = port->settings;
+	const struct port_settings *settings = &port->settings;
 
 	msf_port_conf_init(conf);
 	conf->port_id = port->port_id;
@@ -304,7 +329,7 @@ start_device(const struct host *host, struct host_port *port)
 {
 	char reason[128];
 
-	if (ethdev_setup(port->port_id, port->queues, port->settings->mtu, host->pool, reason,
+	if (ethdev_setup(port->port_id, port->queues, port->settings.mtu, host->pool, reason,
 		    sizeof(reason)) < 0)
 		return reason[0] != '\0' ? refuse_mtu(host, port, reason) : EXIT_FAILURE;
 	if (ethdev_start(port->port_id) < 0)

@@ -10,6 +10,9 @@
  * status and the message is out. */
 int ports_find(struct host *host);
 
+/* Each [port N] must be there, and once, by its id or its name; it has the id afterwards. */
+void ports_check_sections(struct config *config, const char *file, struct problems *problems);
+
 /* Buffers for all of them. NULL: no memory. */
 struct rte_mempool *ports_pool_create(const struct host *host);
 

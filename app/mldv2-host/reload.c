@@ -10,9 +10,13 @@
 
 #include <rte_telemetry.h>
 
+#include "check.h"
 #include "ethdev.h"
+#include "ports.h"
 
+/* One reload at a time; and none while the host goes. The second is taken first. */
 static pthread_mutex_t reload_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t serve_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct host *reloadable;
 
 /* About a line of the file, or the same of the command line. */
@@ -64,14 +68,17 @@ struct plan {
 	struct msf_request *requests;
 	const struct wanted **sources;
 	uint32_t n;
-	int *opened; /* sockets opened on the way */
+	const struct config *config; /* that says which sinks sockets have */
+	int *opened;		     /* sockets opened on the way */
 	uint32_t n_opened;
 };
 
 static int
-plan_create(struct plan *plan, uint32_t room)
+plan_create(struct plan *plan, const struct config *config, uint32_t room)
 {
+	room += config->n_sockets;
 	*plan = (struct plan){
+		.config = config,
 		.requests = calloc(room + 1, sizeof(*plan->requests)),
 		.sources = calloc(room + 1, sizeof(struct wanted *)),
 		.opened = calloc(room + 1, sizeof(*plan->opened)),
@@ -126,7 +133,7 @@ static int
 open_socket(struct host *host, struct plan *plan, const struct wanted *wanted, const char *file,
 	struct problems *problems)
 {
-	const struct socket_section *section = config_socket(&host->config, wanted->socket);
+	const struct socket_section *section = config_socket(plan->config, wanted->socket);
 	int socket = msf_socket_find(host->msf, wanted->socket);
 	char why[160];
 
@@ -141,18 +148,23 @@ open_socket(struct host *host, struct plan *plan, const struct wanted *wanted, c
 	return socket;
 }
 
-/* All or nothing; sockets that were opened for it are closed again when it fails. */
+/* Sockets that were opened for a plan that failed. */
+static void
+plan_undo(struct host *host, struct plan *plan)
+{
+	while (plan->n_opened > 0)
+		sinks_socket_close(host->sinks, plan->opened[--plan->n_opened]);
+}
+
+/* All or nothing. */
 static int
 carry_out(struct host *host, struct plan *plan, const char *file, struct problems *problems)
 {
 	uint32_t failed;
 	int ret = plan->n > 0 ? msf_batch(host->msf, plan->requests, plan->n, &failed) : 0;
 
-	if (ret < 0) {
+	if (ret < 0)
 		complain(problems, plan->sources[failed], file, reload_explain(ret), "");
-		for (uint32_t i = 0; i < plan->n_opened; i++)
-			sinks_socket_close(host->sinks, plan->opened[i]);
-	}
 	return ret;
 }
 
@@ -176,7 +188,7 @@ reload_apply_all(struct host *host, struct problems *problems)
 {
 	const char *file = host->args.memberships;
 	struct plan plan;
-	int ret = plan_create(&plan, host->memberships.n + host->args.joins.n);
+	int ret = plan_create(&plan, &host->config, host->memberships.n + host->args.joins.n);
 
 	if (ret < 0)
 		problems_add(problems, file != NULL ? file : "--join", 0, "no memory");
@@ -186,6 +198,8 @@ reload_apply_all(struct host *host, struct problems *problems)
 		ret = plan_joins(host, &plan, &host->args.joins, file, problems);
 	if (ret == 0)
 		ret = carry_out(host, &plan, file, problems);
+	if (ret < 0)
+		plan_undo(host, &plan);
 	plan_fini(&plan);
 	return ret < 0 ? -1 : 0;
 }
@@ -238,48 +252,182 @@ plan_difference(struct host *host, struct plan *plan, const struct memberships *
 	return 0;
 }
 
+/* Sockets that the config has newly. */
 static int
-apply_difference(struct host *host, struct memberships *new, struct problems *problems)
+plan_sockets(struct host *host, struct plan *plan, struct problems *problems)
+{
+	for (unsigned int i = 0; i < plan->config->n_sockets; i++) {
+		const struct socket_section *section = &plan->config->sockets[i];
+		char why[160];
+		int socket;
+
+		if (config_socket(&host->config, section->name) != NULL ||
+			msf_socket_find(host->msf, section->name) >= 0)
+			continue;
+		socket = sinks_socket_open(
+			host->sinks, section->name, section->sink.text, why, sizeof(why));
+		if (socket < 0) {
+			problems_add(problems, host->args.config, section->sink_line, "%s",
+				why[0] != '\0' ? why : reload_explain(socket));
+			return socket;
+		}
+		plan->opened[plan->n_opened++] = socket;
+	}
+	return 0;
+}
+
+/* What the files say, beside what becomes of it. */
+struct news {
+	struct config config;
+	struct memberships memberships;
+	/* settings as they shall be: of the file, and in force */
+	struct msf_conf msf, msf_live, msf_before;
+	struct port_settings ports[RTE_MAX_ETHPORTS];
+	struct mldv2_host_conf hosts[RTE_MAX_ETHPORTS];
+	struct reload_result *result;
+};
+
+static void
+note_restart(struct news *news, const char *what, const char *keys)
+{
+	size_t used = strlen(news->result->restart);
+
+	if (keys[0] == '\0')
+		return;
+	snprintf(news->result->restart + used, sizeof(news->result->restart) - used, "%s%s: %s",
+		used > 0 ? "; " : "", what, keys);
+	fprintf(stderr, "mldv2-host: reload: %s: %s: in force after a restart\n", what, keys);
+}
+
+/* Sinks of sockets that are open stay. */
+static int
+compare_sink(void *opaque, const struct msf_entry *entry)
+{
+	struct news *news = opaque;
+	const struct socket_section *section = config_socket(&news->config, entry->name);
+	char what[MSF_NAME_MAX + 16];
+
+	if (entry->ifindex == 0 && section != NULL &&
+		strcmp(section->sink.text, entry->label) != 0) {
+		snprintf(what, sizeof(what), "socket %s", entry->name);
+		note_restart(news, what, "sink");
+	}
+	return 0;
+}
+
+/* Which settings are other than the file said before, port by port. */
+static void
+compare_settings(struct host *host, struct news *news)
+{
+	char restart[256], what[RTE_ETH_NAME_MAX_LEN + 16];
+
+	restart[0] = '\0';
+	news->msf = host->config.msf;
+	msf_get_conf(host->msf, &news->msf_before);
+	news->msf_live = news->msf_before;
+	news->result->settings += config_follow_msf(
+		&news->msf, &news->config.msf, &news->msf_live, restart, sizeof(restart));
+	note_restart(news, "[mldv2]", restart);
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		struct host_port *port = &host->ports[i];
+
+		restart[0] = '\0';
+		news->ports[i] = port->settings;
+		msf_port_get_host(port->port, &news->hosts[i], NULL);
+		news->result->settings += config_follow_port(&news->ports[i],
+			config_port(&news->config, port->port_id), &news->hosts[i], restart,
+			sizeof(restart));
+		snprintf(what, sizeof(what), "port %u (%s)", port->port_id, port->device);
+		note_restart(news, what, restart);
+	}
+	msf_walk(host->msf, compare_sink, news);
+}
+
+/* What cannot fail: each value was in its range when the file was read. */
+static void
+commit_settings(struct host *host, struct news *news)
+{
+	host->config.msf = news->msf;
+	host->config.n_sockets = news->config.n_sockets;
+	memcpy(host->config.sockets, news->config.sockets, sizeof(host->config.sockets));
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		host->ports[i].settings = news->ports[i];
+		msf_port_set_host_conf(host->ports[i].port, &news->hosts[i]);
+	}
+}
+
+static int
+apply_difference(struct host *host, struct news *news, struct problems *problems)
 {
 	const char *file = host->args.memberships;
 	struct plan plan;
-	int ret = plan_create(&plan, host->memberships.n + new->n);
+	int ret = plan_create(&plan, &news->config, host->memberships.n + news->memberships.n);
 
 	if (ret < 0)
-		problems_add(problems, file != NULL ? file : "--join", 0, "no memory");
+		problems_add(problems, file != NULL ? file : host->args.config, 0, "no memory");
+	compare_settings(host, news);
 	if (ret == 0)
-		ret = plan_difference(host, &plan, new, file, problems);
+		ret = msf_set_conf(host->msf, &news->msf_live);
+	if (ret == 0)
+		ret = plan_sockets(host, &plan, problems);
+	if (ret == 0)
+		ret = plan_difference(host, &plan, &news->memberships, file, problems);
 	if (ret == 0)
 		ret = carry_out(host, &plan, file, problems);
-	if (ret == 0) {
+	if (ret < 0) {
+		plan_undo(host, &plan);
+		msf_set_conf(host->msf, &news->msf_before);
+	} else {
+		commit_settings(host, news);
+		news->result->memberships = plan.n;
 		memberships_fini(&host->memberships);
-		host->memberships = *new;
-		*new = (struct memberships){0};
+		host->memberships = news->memberships;
+		news->memberships = (struct memberships){0};
 	}
 	plan_fini(&plan);
 	return ret;
 }
 
-int
-reload_run(struct host *host, struct problems *problems)
+/* With the lock. */
+static int
+reload(struct host *host, struct reload_result *result, struct problems *problems)
 {
-	const char *file = host->args.memberships;
-	struct memberships new;
+	struct news *news = calloc(1, sizeof(*news));
 	int ret = -EINVAL;
 
-	if (file == NULL) {
-		problems_add(problems, "--memberships", 0, "no file was given");
-		return -ENOENT;
+	if (host->args.memberships == NULL && host->args.config == NULL) {
+		problems_add(problems, "reload", 0, "neither --config nor --memberships was given");
+		ret = -ENOENT;
+	} else if (news == NULL) {
+		problems_add(problems, "reload", 0, "no memory");
+		ret = -ENOMEM;
+	} else {
+		news->result = result;
+		check_files(&host->args, &news->config, &news->memberships, problems);
+		ports_check_sections(&news->config, host->args.config, problems);
+		if (problems->n == 0)
+			reload_resolve(host, &news->memberships, host->args.memberships, problems);
+		if (problems->n == 0)
+			ret = apply_difference(host, news, problems);
+		memberships_fini(&news->memberships);
 	}
-	memberships_read(&new, file, problems);
+	free(news);
+	return ret;
+}
+
+int
+reload_run(struct host *host, struct reload_result *result, struct problems *problems)
+{
+	int ret;
+
+	*result = (struct reload_result){0};
 	pthread_mutex_lock(&reload_lock);
-	if (problems->n == 0)
-		reload_resolve(host, &new, file, problems);
-	if (problems->n == 0)
-		ret = apply_difference(host, &new, problems);
+	ret = reload(host, result, problems);
 	pthread_mutex_unlock(&reload_lock);
-	memberships_fini(&new);
 	problems_print(problems, "reload: ");
+	if (ret == 0)
+		fprintf(stderr, "mldv2-host: reload: %u memberships and %u settings changed\n",
+			result->memberships, result->settings);
 	return ret;
 }
 
@@ -287,21 +435,27 @@ static int
 on_reload(const char *command, const char *params, struct rte_tel_data *data)
 {
 	char message[RTE_TEL_MAX_STRING_LEN] = "shutting down";
+	struct reload_result result = {0};
 	struct problems problems = {0};
-	struct host *host;
 	int ret = -ESHUTDOWN;
 
 	(void)command;
 	if (params != NULL && params[0] != '\0')
 		return msf_telemetry_result(data, -EINVAL, "no parameters expected");
-	pthread_mutex_lock(&reload_lock);
-	host = reloadable;
-	pthread_mutex_unlock(&reload_lock);
-	if (host != NULL) {
-		ret = reload_run(host, &problems);
+	pthread_mutex_lock(&serve_lock);
+	if (reloadable != NULL) {
+		ret = reload_run(reloadable, &result, &problems);
 		problems_first(&problems, message, sizeof(message));
 	}
-	return msf_telemetry_result(data, ret, message);
+	pthread_mutex_unlock(&serve_lock);
+	msf_telemetry_result(data, ret, message);
+	if (ret == 0) {
+		rte_tel_data_add_dict_int(data, "memberships", result.memberships);
+		rte_tel_data_add_dict_int(data, "settings", result.settings);
+		result.restart[RTE_TEL_MAX_STRING_LEN - 1] = '\0';
+		rte_tel_data_add_dict_string(data, "restart", result.restart);
+	}
+	return 0;
 }
 
 int
@@ -309,13 +463,13 @@ reload_register(struct host *host)
 {
 	reloadable = host;
 	return rte_telemetry_register_cmd("/mldv2/reload", on_reload,
-		"Read the memberships file again, apply the difference. No parameters");
+		"Read the files again, apply the difference. No parameters");
 }
 
 void
 reload_unregister(void)
 {
-	pthread_mutex_lock(&reload_lock);
+	pthread_mutex_lock(&serve_lock);
 	reloadable = NULL;
-	pthread_mutex_unlock(&reload_lock);
+	pthread_mutex_unlock(&serve_lock);
 }

@@ -9,11 +9,17 @@
 /* At start: open the sockets and join, all or nothing. 0, or -1 and there is a problem. */
 int reload_apply_all(struct host *host, struct problems *problems);
 
+/* What a reload did. */
+struct reload_result {
+	unsigned int memberships, settings; /* changed */
+	char restart[256];		    /* what waits for a restart, for people */
+};
+
 /*
- * Read the memberships file again and apply the difference to what it said before, all or
- * nothing. 0, or a negative errno and the problems, which are printed already. Any thread.
+ * Read the files again and apply the difference to what they said before, all or nothing. 0, or
+ * a negative errno and the problems, which are printed already. Any thread.
  */
-int reload_run(struct host *host, struct problems *problems);
+int reload_run(struct host *host, struct reload_result *result, struct problems *problems);
 
 /* Serve /mldv2/reload. */
 int reload_register(struct host *host);

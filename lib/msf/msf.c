@@ -361,3 +361,38 @@ msf_socket_set_label(struct msf *msf, int number, const char *label)
 	pthread_mutex_unlock(&msf->lock);
 	return ret;
 }
+
+static int
+walk_socket(
+	struct msf *msf, int number, int (*visit)(void *, const struct msf_entry *), void *opaque)
+{
+	const struct msf_socket *socket = &msf->sockets[number];
+	struct msf_entry entry = {.socket = number, .name = socket->name, .label = socket->label};
+	const struct membership *membership;
+	int ret = visit(opaque, &entry);
+
+	TAILQ_FOREACH(membership, &socket->memberships, of_socket) {
+		if (ret != 0)
+			break;
+		entry.ifindex = membership->group->interface->ifindex;
+		entry.group = membership->group->addr;
+		entry.mode = membership->mode;
+		entry.n_sources = membership->n_sources;
+		entry.sources = membership->sources;
+		ret = visit(opaque, &entry);
+	}
+	return ret;
+}
+
+int
+msf_walk(struct msf *msf, int (*visit)(void *opaque, const struct msf_entry *entry), void *opaque)
+{
+	int ret = 0;
+
+	pthread_mutex_lock(&msf->lock);
+	for (int i = 0; i < MSF_SOCKETS_MAX && ret == 0; i++)
+		if (msf->sockets[i].open)
+			ret = walk_socket(msf, i, visit, opaque);
+	pthread_mutex_unlock(&msf->lock);
+	return ret;
+}

@@ -189,6 +189,27 @@ int msf_set_filter(struct msf *msf, int socket, uint32_t ifindex, const struct i
 int msf_get_filter(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
 	enum mldv2_mode *ret_mode, uint32_t *n_sources, struct in6_addr *sources);
 
+/** A socket, and when ifindex is not 0 one of its memberships. */
+struct msf_entry {
+	int socket;
+	const char *name, *label;
+	uint32_t ifindex;
+	struct in6_addr group;
+	enum mldv2_mode mode;
+	uint32_t n_sources;
+	const struct in6_addr *sources; /**< ascending */
+};
+
+/**
+ * Show all sockets, each with ifindex 0 first and then with its memberships, as they are at one
+ * moment: with the context's lock, so @p visit must be quick and call nothing of this context.
+ * What an entry points to is valid during the call.
+ * @param visit  a value other than 0 ends the walk
+ * @return 0, or the value of visit. Any thread but a worker.
+ */
+int msf_walk(
+	struct msf *msf, int (*visit)(void *opaque, const struct msf_entry *entry), void *opaque);
+
 #ifdef __cplusplus
 }
 #endif
