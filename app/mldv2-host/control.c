@@ -39,7 +39,8 @@ int
 control_init(struct host *host)
 {
 	const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal};
+	/* any thread may be hit: DPDK's telemetry drops a client whose read() is interrupted */
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	host->wake_fd = signal_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (host->wake_fd < 0)
