@@ -63,6 +63,8 @@ struct group {
 	struct source_list sources;
 	struct source_list others;
 
+	uint64_t reported_ms; /* when a Report that speaks of it left */
+
 	/* 6.1 */
 	uint8_t mode_left; /* Filter Mode Retransmission Counter */
 	bool first_copy;

@@ -562,6 +562,9 @@ mldv2_host_sent(struct mldv2_host *host, uint64_t now_ms)
 	count_sent(host);
 	if (host->trace != NULL)
 		trace_sent(host);
+	for (uint32_t i = 0; i < pack->n_flights; i++)
+		if (pack->flights[i].group != NULL)
+			pack->flights[i].group->reported_ms = now_ms;
 	if (pack->report.type != MLDV2_MSG_REPORT_V2) {
 		if (pack->n_flights > 0 && pack->flights[0].group != NULL)
 			v1_sent(host, pack->flights[0].group, now_ms);

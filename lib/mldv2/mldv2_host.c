@@ -85,6 +85,7 @@ group_create(struct mldv2_host *host, const struct in6_addr *addr)
 	if (group == NULL)
 		return NULL;
 	group->addr = *addr;
+	group->reported_ms = MLDV2_NEVER;
 	group->change.kind = TIMER_CHANGE;
 	group->answer.kind = TIMER_ANSWER;
 	group->change_ready.group = group->answer_ready.group = group;
@@ -308,6 +309,7 @@ mldv2_host_link_down(struct mldv2_host *host)
 	TAILQ_FOREACH(group, &host->groups, link) {
 		group->reported_v1 = false;
 		group->last_reporter = false;
+		group->reported_ms = MLDV2_NEVER;
 	}
 	timer_stop(&host->heap, &host->v1_timer);
 	timer_stop(&host->heap, &host->querier_timer);
@@ -418,6 +420,8 @@ mldv2_host_get_group(const struct mldv2_host *host, const struct in6_addr *addr,
 		.retransmit_ms = due_or_never(&group->change, &group->change_ready),
 		.response_ms = due_or_never(&group->answer, &group->answer_ready),
 		.n_recorded = group->n_recorded,
+		.untold = group->first_copy || group->v1_word != V1_NOTHING,
+		.reported_ms = group->reported_ms,
 	};
 	return 0;
 }

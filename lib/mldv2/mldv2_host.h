@@ -91,6 +91,9 @@ struct mldv2_group_status {
 	uint64_t retransmit_ms; /**< when, MLDV2_NEVER for none */
 	uint64_t response_ms;	/**< pending group response, MLDV2_NEVER for none */
 	uint32_t n_recorded;	/**< recorded query sources */
+	bool untold;		/**< no Report has told of the last change yet */
+	/** when a Report that speaks of it last left since the link came up; MLDV2_NEVER */
+	uint64_t reported_ms;
 };
 
 /** Fill in the defaults. */

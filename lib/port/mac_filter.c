@@ -85,6 +85,14 @@ mac_filter_join(struct mac_filter *filter, const struct in6_addr *group)
 	filter->n++;
 }
 
+bool
+mac_filter_has(const struct mac_filter *filter, const struct in6_addr *group)
+{
+	struct rte_ether_addr addr = mac_of_group(group);
+
+	return stands_at(filter, place_of(filter, &addr), &addr);
+}
+
 /* Whichever group leaves: as soon as no join is uncounted, every reference count is right
  * again, for each address is short of as many as its leaves will not find. */
 void

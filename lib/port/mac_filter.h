@@ -34,6 +34,8 @@ void mac_filter_fini(struct mac_filter *filter);
 int mac_filter_reserve(struct mac_filter *filter, uint32_t more);
 void mac_filter_join(struct mac_filter *filter, const struct in6_addr *group);
 void mac_filter_leave(struct mac_filter *filter, const struct in6_addr *group);
+/* Is the address of the group wanted? */
+bool mac_filter_has(const struct mac_filter *filter, const struct in6_addr *group);
 
 /* What the NIC is to be told, to be read without the lock; free its addrs. false: nothing has
  * changed, or more than `most` addresses are wanted still, and it is not `due`; or no memory

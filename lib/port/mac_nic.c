@@ -288,6 +288,7 @@ tell_exactly(struct mac_nic *nic, const struct mac_nic_wish *wish)
 			break;
 		}
 	}
+	nic->status.unsupported = ret == -ENOTSUP;
 	return ret;
 }
 

@@ -44,6 +44,7 @@ struct mac_nic_status {
 	enum mac_filter_state state;
 	enum mac_method method;
 	uint32_t n;	  /* addresses that the NIC holds for us */
+	bool unsupported; /* the driver knows neither way */
 	char reason[104]; /* why this state */
 };
 

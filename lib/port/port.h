@@ -55,6 +55,14 @@ struct warnings {
 	uint64_t v1_query_ms;
 };
 
+/* What doctor.c was asked, and what it found. */
+#define PORT_ASKED 8
+struct port_asked {
+	struct in6_addr group, source;
+	uint64_t ms; /* 0: the place is free */
+	uint64_t packets, refused;
+};
+
 struct msf_port {
 	/* read by workers */
 	struct table *table;
@@ -76,6 +84,7 @@ struct msf_port {
 	struct log_budget log_budget;
 	bool traced;			      /* the listener tells its events */
 	struct msf_socket_count *socket_base; /* sums when the socket was opened */
+	struct port_asked asked[PORT_ASKED];
 
 	_Atomic unsigned int events;
 

@@ -64,6 +64,9 @@ int memory_info(struct call *call);
 /* telemetry_flow.c */
 int flow_list(struct call *call);
 
+/* telemetry_doctor.c */
+int doctor(struct call *call);
+
 /* telemetry_unwanted.c */
 int unwanted_list(struct call *call);
 

@@ -337,5 +337,9 @@ const struct command mldv2_commands[] = {
 	{"/mldv2/log", log_info, "Levels of the log types; set one. Parameters: [type[,level]]",
 		false},
 	{"/mldv2/querier/info", querier_info, "The querier last heard. Parameters: port", false},
+	{"/mldv2/doctor", doctor,
+		"Why no packets come of a group, or of a source of it. Parameters: "
+		"port,group[,source]",
+		false},
 	{NULL, NULL, NULL, false},
 };

@@ -323,6 +323,14 @@ table_new(void)
 	return unwanted;
 }
 
+static void
+table_end(struct unwanted *unwanted)
+{
+	free(unwanted);
+	free(seen);
+	seen = NULL;
+}
+
 static struct table_key
 random_key(const struct in6_addr *group)
 {
@@ -372,7 +380,7 @@ TEST(old_heavy_ones_make_room)
 		unwanted_note(unwanted, UNWANTED_SOURCE, &key, random_below(1000000000), 0);
 	}
 	EXPECT_LT(seconds_to_a_place(unwanted, &late), 400);
-	free(unwanted);
+	table_end(unwanted);
 }
 
 /* A flood to one group leaves the table of most others as it is. */
@@ -396,7 +404,7 @@ TEST(flood_to_one_group_leaves_others)
 	for (uint32_t g = 2; g < 32; g++)
 		lost += packets_nr(9, g) == 0;
 	EXPECT_LE(lost, 6);
-	free(unwanted);
+	table_end(unwanted);
 }
 
 /* Scores stop at the top instead of beginning anew. */
@@ -415,7 +423,7 @@ TEST(scores_do_not_wrap)
 	}
 	look_at(unwanted);
 	EXPECT_EQ(packets_nr(9, 1), UINT64_C(4) << 31);
-	free(unwanted);
+	table_end(unwanted);
 }
 
 /* Keys whose source and group are the same. */
@@ -438,7 +446,7 @@ TEST(read_beside_the_worker)
 	pthread_t thread;
 	uint32_t rounds = 0;
 
-	seen = malloc(UNWANTED_MAX * sizeof(*seen));
+	look_at(unwanted); /* makes room */
 	REQUIRE(pthread_create(&thread, NULL, write_all_the_time, unwanted) == 0);
 	while (pthread_tryjoin_np(thread, NULL) == EBUSY) {
 		n_seen = 0;
@@ -450,5 +458,5 @@ TEST(read_beside_the_worker)
 	EXPECT_LT(0, rounds);
 	look_at(unwanted);
 	EXPECT_EQ(n_seen, UNWANTED_MAX);
-	free(unwanted);
+	table_end(unwanted);
 }

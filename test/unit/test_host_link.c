@@ -181,6 +181,52 @@ TEST(R170_link_down_forgets_what_is_pending)
 	rig_free(rig);
 }
 
+static struct mldv2_group_status
+group_status(const struct rig *rig, uint32_t group)
+{
+	struct mldv2_group_status status = {0};
+	struct in6_addr addr = rig_group(group);
+
+	EXPECT_EQ(mldv2_host_get_group(rig->host, &addr, &status), 0);
+	return status;
+}
+
+/* When a group was last spoken of, and whether its last change has been told. */
+TEST(reported_when)
+{
+	struct rig *rig = rig_new(NULL, 1);
+	uint64_t first_ms = rig->now_ms;
+
+	rig_set(rig, 1, "EX");
+	EXPECT(group_status(rig, 1).untold);
+	EXPECT(group_status(rig, 1).reported_ms == MLDV2_NEVER);
+	rig_hear(rig, 0);
+	EXPECT(!group_status(rig, 1).untold);
+	EXPECT_EQ(group_status(rig, 1).reported_ms, first_ms);
+	EXPECT_EQ(group_status(rig, 1).retransmissions_left, 1);
+	rig_hear(rig, QUIET);
+	rig_gq(rig, 1); /* the answer to a General Query counts */
+	rig_hear(rig, 1);
+	EXPECT_LE(rig->now_ms - 1, group_status(rig, 1).reported_ms);
+	rig->lose = true;
+	rig_set(rig, 1, "EX 1");
+	rig_hear(rig, 50);
+	EXPECT(group_status(rig, 1).untold);
+	rig->lose = false;
+	rig_hear(rig, 0);
+	EXPECT(!group_status(rig, 1).untold);
+	EXPECT_EQ(group_status(rig, 1).reported_ms, rig->now_ms);
+	mldv2_host_link_down(rig->host);
+	EXPECT(group_status(rig, 1).reported_ms == MLDV2_NEVER);
+	mldv2_host_link_up(rig->host, rig->now_ms);
+	EXPECT(group_status(rig, 1).untold);
+	rig_hear(rig, QUIET);
+	rig_v1_query(rig, 0, 1000);
+	rig_hear(rig, 1000); /* in MLDv1 too */
+	EXPECT_LE(rig->now_ms - 1000, group_status(rig, 1).reported_ms);
+	rig_free(rig);
+}
+
 TEST(R170_a_flap_in_mldv1_mode_ends_it)
 {
 	struct rig *rig = rig_new(NULL, 1);
