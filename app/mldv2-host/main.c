@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "control.h"
+#include "explain.h"
 #include "host.h"
 #include "ports.h"
 #include "reload.h"
@@ -240,8 +241,7 @@ main(int argc, char **argv)
 	if (ret != 0)
 		return ret;
 	if (rte_eal_init(argc, argv) < 0)
-		return fail(rte_errno == EINVAL ? EXIT_USAGE : EXIT_FAILURE,
-			"EAL did not start, it says why above");
+		return explain_eal(rte_errno);
 	allow_capture();
 	ret = start(&host);
 	if (ret == 0) {

@@ -9,6 +9,8 @@
 
 #include <rte_lcore.h>
 
+#include "explain.h"
+
 /* One line on stderr. */
 static int __attribute__((format(printf, 2, 3))) fail(int status, const char *format, ...)
 {
@@ -267,6 +269,8 @@ ports_find(struct host *host)
 	struct problems problems = {0};
 	int ret;
 
+	if (rte_eth_dev_count_avail() == 0)
+		return explain_no_port(host);
 	ports_check_sections(&host->config, host->args.config, &problems);
 	problems_print(&problems, "");
 	if (problems.n > 0)
@@ -276,8 +280,7 @@ ports_find(struct host *host)
 		return ret;
 	list_ports(host);
 	if (host->n_ports == 0)
-		return fail(EXIT_FAILURE,
-			"no port: bind a NIC to a DPDK driver or give --vdev, see --help");
+		return explain_no_port(host);
 	count_workers(host);
 	find_exceptions(host);
 	ret = find_sinks(host);
