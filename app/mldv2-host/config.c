@@ -50,6 +50,7 @@ static const struct key port_keys[] = {
 	{"neighbour_advertisements", KEY_BOOL, PORT(neighbour_advertisements), 0, 1, false},
 	{"echo", KEY_BOOL, PORT(echo), 0, 1, false},
 	{"table_entries", KEY_U32, PORT(table_entries), 64, 1 << 20, false},
+	{"leave_on_exit", KEY_BOOL, PORT(leave_on_exit), 0, 1, true},
 	{0},
 };
 
@@ -82,6 +83,7 @@ config_init(struct config *config)
 {
 	*config = (struct config){.defaults = {
 					  .enabled = true,
+					  .leave_on_exit = true,
 					  .table_entries = 65536,
 					  .solicited_node = true,
 					  .duplicate_address_detection = true,
@@ -466,7 +468,8 @@ is_same(const struct key *key, const void *a, const void *b)
 	}
 }
 
-/* `live` has the values at `shift` octets less than their places in `old` and `new`. */
+/* `live` has the values behind `shift` at `shift` octets less than their places in `old` and
+ * `new`; those before it are the program's alone. */
 static unsigned int
 follow(const struct key *keys, void *old, const void *new, void *live, size_t shift, char *restart,
 	size_t size)
@@ -481,7 +484,9 @@ follow(const struct key *keys, void *old, const void *new, void *live, size_t sh
 			continue;
 		if (keys->live) {
 			memcpy((char *)old + keys->offset, value, size_of(keys->type));
-			memcpy((char *)live + keys->offset - shift, value, size_of(keys->type));
+			if (keys->offset >= shift)
+				memcpy((char *)live + keys->offset - shift, value,
+					size_of(keys->type));
 			n++;
 		} else {
 			snprintf(restart + used, size - used, "%s%s", used > 0 ? ", " : "",

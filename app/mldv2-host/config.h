@@ -18,6 +18,7 @@
 /* What holds for a port: [mldv2], overridden by its own section. */
 struct port_settings {
 	bool enabled;
+	bool leave_on_exit; /* else listeners are left in place for the next start */
 	uint32_t table_entries;
 	bool solicited_node, duplicate_address_detection, neighbour_advertisements, echo;
 	struct in6_addr link_local; /* ::: from the MAC address */

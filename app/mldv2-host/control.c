@@ -58,8 +58,11 @@ process_ports(struct host *host)
 	uint64_t now_ms = msf_now_ms(), due_ms = UINT64_MAX;
 
 	for (unsigned int i = 0; i < host->n_ports; i++) {
-		uint64_t port_ms = msf_port_process(host->ports[i].port, now_ms);
+		uint64_t port_ms;
 
+		if (host->ports[i].is_silent)
+			continue;
+		port_ms = msf_port_process(host->ports[i].port, now_ms);
 		if (port_ms < due_ms)
 			due_ms = port_ms;
 	}
@@ -153,9 +156,22 @@ static bool
 is_quiet(const struct host *host)
 {
 	for (unsigned int i = 0; i < host->n_ports; i++)
-		if (!msf_port_is_quiet(host->ports[i].port))
+		if (!host->ports[i].is_silent && !msf_port_is_quiet(host->ports[i].port))
 			return false;
 	return true;
+}
+
+/* Ports that keep their listeners for the next start say no more. true: some are left. */
+static bool
+silence_ports(struct host *host)
+{
+	bool some = false;
+
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		host->ports[i].is_silent = !host->ports[i].settings.leave_on_exit;
+		some |= !host->ports[i].is_silent;
+	}
+	return some;
 }
 
 void
@@ -164,6 +180,8 @@ control_leave(struct host *host)
 	uint64_t end_ms = msf_now_ms() + LEAVE_MAX_MS;
 	bool alone = is_alone(host);
 
+	if (!silence_ports(host))
+		return;
 	for (unsigned int i = 0; i < host->n_ports; i++)
 		shorten_gaps(host->ports[i].port);
 	msf_close_all(host->msf);

@@ -12,7 +12,7 @@ int control_init(struct host *host);
 /* Until SIGINT or SIGTERM. */
 void control_run(struct host *host);
 
-/* Leave every group and see the Reports out, within two seconds. */
+/* Leave every group of the ports with leave_on_exit and see the Reports out, within two seconds. */
 void control_leave(struct host *host);
 
 #endif

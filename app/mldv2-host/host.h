@@ -26,6 +26,7 @@ struct host_port {
 	const char *key;
 	unsigned int line;
 	bool started;
+	bool is_silent;	       /* it sends nothing any more */
 	struct msf_port *port; /* NULL until it is under MLD */
 };
 
