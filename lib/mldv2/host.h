@@ -162,9 +162,8 @@ struct mldv2_host {
 	uint32_t learned_query_interval_s;
 	uint32_t learned_response_interval_ms;
 	bool response_interval_is_learned; /* 0 is a value of it */
-	struct in6_addr querier;
-	uint8_t querier_version;
-	uint64_t querier_heard_ms;
+	struct mldv2_querier queriers[MLDV2_QUERIERS_MAX];
+	uint32_t n_queriers;
 	uint64_t queries;
 
 	/* rate limit of answers, in thousandths of a Report */
@@ -214,6 +213,12 @@ void change_renew(struct mldv2_host *host, struct group *group);
 void change_withdraw(struct mldv2_host *host, struct group *group);
 bool change_pack(struct mldv2_host *host, struct group *group);
 void change_sent(struct mldv2_host *host, struct group *group, uint64_t due_ms);
+
+/* host_querier.c */
+void querier_heard(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms);
+void queriers_forget(struct mldv2_host *host);
+void querier_status(
+	const struct mldv2_host *host, uint64_t now_ms, struct mldv2_host_status *status);
 
 /* host_query.c */
 void query_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms);

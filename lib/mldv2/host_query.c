@@ -150,9 +150,6 @@ learn(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms)
 {
 	bool general = IN6_IS_ADDR_UNSPECIFIED(&msg->group);
 
-	host->querier = msg->src;
-	host->querier_version = msg->type == MLDV2_MSG_QUERY_V1 ? 1 : 2;
-	host->querier_heard_ms = now_ms;
 	host->queries++;
 	if (msg->type == MLDV2_MSG_QUERY_V2) {
 		host->learned_robustness = msg->qrv;
@@ -165,6 +162,7 @@ learn(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms)
 	timer_arm(&host->heap, &host->querier_timer,
 		now_ms + host_robustness(host) * UINT64_C(1000) * host_query_interval_s(host) +
 			host_response_interval_ms(host) / 2);
+	querier_heard(host, msg, now_ms);
 }
 
 static void

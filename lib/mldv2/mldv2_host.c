@@ -314,6 +314,7 @@ mldv2_host_link_down(struct mldv2_host *host)
 	timer_stop(&host->heap, &host->v1_timer);
 	timer_stop(&host->heap, &host->querier_timer);
 	host_forget_learned(host);
+	queriers_forget(host);
 	host->v1_mode = false;
 	host->up = false;
 }
@@ -366,13 +367,8 @@ mldv2_host_get_status(
 		.query_response_interval_ms = host_response_interval_ms(host),
 		.n_groups = host->n_members,
 		.n_sources = host->n_sources,
-		.querier_present =
-			timer_is_armed(&host->querier_timer) && host->querier_timer.due_ms > now_ms,
-		.querier = host->querier,
-		.querier_version = host->querier_version,
-		.querier_heard_ms = host->querier_heard_ms,
-		.queries = host->queries,
 	};
+	querier_status(host, now_ms, ret_status);
 }
 
 const struct mldv2_host_stats *

@@ -75,13 +75,33 @@ struct mldv2_host_status {
 	uint8_t robustness;	  /**< in force, learned or configured */
 	uint32_t query_interval_s;
 	uint32_t query_response_interval_ms;
-	uint32_t n_groups;	   /**< with reception state */
-	uint32_t n_sources;	   /**< in their lists */
-	bool querier_present;	   /**< heard within its interval */
-	struct in6_addr querier;   /**< source of the last valid Query; :: before any */
-	uint8_t querier_version;   /**< of that Query: 1 or 2, 0 before any */
-	uint64_t querier_heard_ms; /**< when */
-	uint64_t queries;	   /**< valid Queries so far */
+	uint32_t n_groups;  /**< with reception state */
+	uint32_t n_sources; /**< in their lists */
+	/**
+	 * The Querier: of those heard within the Other Querier Present Interval (section 9.5) the
+	 * one with the lowest address, which is who wins the election (section 7.6.2). When there
+	 * is none any more, the last one heard; :: before any and after the link was down.
+	 */
+	struct in6_addr querier;
+	uint8_t querier_version;	  /**< of its last Query: 1 or 2, 0 before any */
+	uint64_t querier_heard_ms;	  /**< when that came */
+	bool querier_present;		  /**< heard within its interval */
+	bool querier_silent;		  /**< there was one, and none is present any more */
+	uint64_t querier_silent_after_ms; /**< until that is so if nothing comes; 0: it is */
+	struct in6_addr v1_querier;	  /**< who sent the last MLDv1 Query; :: for nobody */
+	uint64_t queries;		  /**< valid Queries so far, of all */
+};
+
+/** Queriers that are remembered; see mldv2_host_get_queriers(). */
+#define MLDV2_QUERIERS_MAX 8
+
+/** Somebody who sent valid Queries. */
+struct mldv2_querier {
+	struct in6_addr addr;
+	uint8_t version;   /**< of the last Query: 1 or 2 */
+	uint64_t queries;  /**< since it is remembered */
+	uint64_t heard_ms; /**< when the last one came */
+	uint64_t until_ms; /**< present until then (section 9.5) */
 };
 
 /** One group as it is. Its filter's sources are valid until the next call on the host. */
@@ -199,6 +219,16 @@ bool mldv2_host_is_quiet(const struct mldv2_host *host);
 
 void mldv2_host_get_status(
 	const struct mldv2_host *host, uint64_t now_ms, struct mldv2_host_status *ret_status);
+
+/**
+ * Who sends Queries. When more send than are remembered, those heard least give way.
+ *
+ * @param ret_queriers  present ones, the Querier first, ascending; then the others, the last
+ *                      one heard first
+ * @return how many
+ */
+uint32_t mldv2_host_get_queriers(const struct mldv2_host *host, uint64_t now_ms,
+	struct mldv2_querier ret_queriers[MLDV2_QUERIERS_MAX]);
 
 const struct mldv2_host_stats *mldv2_host_stats(const struct mldv2_host *host);
 

@@ -156,7 +156,7 @@ static void
 exam_v1_querier(struct exam *exam)
 {
 	const struct doctor_facts *facts = exam->facts;
-	struct address_text querier = address_text(&facts->host.querier);
+	struct address_text querier = address_text(&facts->host.v1_querier);
 	bool filters = facts->joined && (facts->mode == MLDV2_INCLUDE || facts->n_sources > 0);
 
 	if (!filters) {

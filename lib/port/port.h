@@ -47,6 +47,8 @@ struct worker {
 struct warnings {
 	bool v1_mode;
 	uint64_t mode_ms;
+	bool silent; /* no querier is left */
+	uint64_t silent_ms;
 	uint64_t drops_ms;
 	uint64_t drops[MLDV2_DROP_COUNT]; /* as last said */
 	/* groups to say a word about, noted under the lock, said without it; :: for none */
@@ -119,6 +121,8 @@ uint64_t port_next_link_poll_ms(const struct msf_port *port);
 
 /* port_warn.c: what an operator should know, at a bounded rate. */
 void port_warn_mode(struct msf_port *port, const struct mldv2_host_status *status, uint64_t now_ms);
+void port_warn_querier(
+	struct msf_port *port, const struct mldv2_host_status *status, uint64_t now_ms);
 void port_warn_drops(struct msf_port *port, uint64_t now_ms);
 void port_warn_groups(struct msf_port *port, uint64_t now_ms);
 /* With the lock. */

@@ -54,6 +54,7 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 	pthread_mutex_unlock(&port->msf->lock);
 	port->v1_mode = status.v1_mode;
 	port_warn_mode(port, &status, now_ms);
+	port_warn_querier(port, &status, now_ms);
 }
 
 /* Before the Report leaves, so that the first packet of a group is not lost (R174). */

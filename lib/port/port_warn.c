@@ -42,12 +42,33 @@ port_warn_mode(struct msf_port *port, const struct mldv2_host_status *status, ui
 		PORT_LOG(NOTICE, port, "back to MLDv2");
 		return;
 	}
-	inet_ntop(AF_INET6, &status->querier, querier, sizeof(querier));
+	inet_ntop(AF_INET6, &status->v1_querier, querier, sizeof(querier));
 	PORT_LOG(WARNING, port, "MLDv1 querier %s: reporting in MLDv1, without sources", querier);
 	n_ssm = count_ssm_groups(port);
 	if (n_ssm > 0)
 		PORT_LOG(ERR, port, "MLDv1 querier %s while %u source-specific groups are joined",
 			querier, n_ssm);
+}
+
+/* Nobody asks any more: what upstream knows of us runs out (RFC 9777 section 9.5). */
+void
+port_warn_querier(struct msf_port *port, const struct mldv2_host_status *status, uint64_t now_ms)
+{
+	struct warnings *warnings = &port->warnings;
+	char querier[INET6_ADDRSTRLEN];
+
+	if (status->querier_silent == warnings->silent || now_ms < warnings->silent_ms)
+		return;
+	warnings->silent = status->querier_silent;
+	warnings->silent_ms = now_ms + MODE_INTERVAL_MS;
+	inet_ntop(AF_INET6, &status->querier, querier, sizeof(querier));
+	if (status->querier_silent)
+		PORT_LOG(WARNING, port,
+			"querier %s is silent: %" PRIu64
+			" s without a Query, switches may forget us",
+			querier, (now_ms - status->querier_heard_ms) / 1000);
+	else if (status->querier_present)
+		PORT_LOG(NOTICE, port, "querier %s is heard again", querier);
 }
 
 /* Queries to groups of others are no fault of anybody's: where all multicast comes, so do they. */

@@ -160,35 +160,6 @@ port_stats(struct call *call)
 }
 
 static int
-querier_info(struct call *call)
-{
-	struct rte_tel_data *dict = call->data;
-	struct mldv2_host_status status;
-	struct msf_port *port;
-	uint64_t now_ms = msf_now_ms();
-
-	if (!arg_count(call, 1, 1, "port") || !arg_port(call, 0, &port))
-		return 0;
-	pthread_mutex_lock(&call->msf->lock);
-	mldv2_host_get_status(port->host, now_ms, &status);
-	pthread_mutex_unlock(&call->msf->lock);
-	rte_tel_data_start_dict(dict);
-	put_uint(dict, "port", port->conf.port_id);
-	put_uint(dict, "present", status.querier_present);
-	put_address(dict, "address", &status.querier);
-	put_uint(dict, "version", status.querier_version);
-	put_uint(dict, "last_heard_ms",
-		status.queries > 0 && now_ms > status.querier_heard_ms
-			? now_ms - status.querier_heard_ms
-			: 0);
-	put_uint(dict, "queries", status.queries);
-	put_uint(dict, "robustness", status.robustness);
-	put_uint(dict, "query_interval_s", status.query_interval_s);
-	put_uint(dict, "query_response_interval_ms", status.query_response_interval_ms);
-	return 0;
-}
-
-static int
 compare_groups(const void *a, const void *b)
 {
 	const struct msf_group *const *x = a, *const *y = b;
@@ -336,10 +307,12 @@ const struct command mldv2_commands[] = {
 		"Filter, traffic and timers of a group. Parameters: port,group[,offset]", false},
 	{"/mldv2/log", log_info, "Levels of the log types; set one. Parameters: [type[,level]]",
 		false},
-	{"/mldv2/querier/info", querier_info, "The querier last heard. Parameters: port", false},
 	{"/mldv2/doctor", doctor,
 		"Why no packets come of a group, or of a source of it. Parameters: "
 		"port,group[,source]",
+		false},
+	{"/mldv2/querier/info", querier_info,
+		"The querier, whether it fell silent, and others that ask. Parameters: port",
 		false},
 	{NULL, NULL, NULL, false},
 };
