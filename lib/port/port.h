@@ -9,6 +9,7 @@
 #include <rte_ring.h>
 
 #include "context.h"
+#include "latency.h"
 #include "log.h"
 #include "mac_filter.h"
 #include "msf_port.h"
@@ -26,6 +27,7 @@
 /* A message on its way from a worker to the control thread, parsed and validated. */
 struct ctrl_msg {
 	struct mldv2_msg msg; /* body: the sources below */
+	uint64_t came;	      /* ticks of the TSC */
 	uint8_t sources[CTRL_SOURCES_MAX * 16];
 };
 
@@ -87,6 +89,7 @@ struct msf_port {
 	bool traced;			      /* the listener tells its events */
 	struct msf_socket_count *socket_base; /* sums when the socket was opened */
 	struct port_asked asked[PORT_ASKED];
+	struct latency latency;
 
 	_Atomic unsigned int events;
 

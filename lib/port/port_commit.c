@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
+
 #include "port.h"
 
 struct port_token {
 	struct table_update *update;
 	const struct msf_group_change *asked;
+	uint64_t began;		       /* ticks of the TSC */
 	struct mldv2_change **changes; /* of the listener */
 	uint32_t n;		       /* prepared */
 	/* groups that come and go, for the MAC list */
@@ -81,6 +84,7 @@ port_prepare(void *opaque, const struct msf_group_change *changes, uint32_t n, v
 	if (token == NULL)
 		return -ENOMEM;
 	token->asked = changes;
+	token->began = rte_rdtsc();
 	ret = table_prepare(port->table, changes, n, &token->update);
 	for (uint32_t i = 0; i < n && ret == 0; i++) {
 		ret = mldv2_host_prepare(
@@ -114,8 +118,10 @@ port_commit(void *opaque, void *opaque_token)
 	struct port_token *token = opaque_token;
 	uint64_t now_ms = msf_now_ms();
 
-	for (uint32_t i = 0; i < token->n; i++)
+	for (uint32_t i = 0; i < token->n; i++) {
 		port_trace_change(port, &token->asked[i]);
+		latency_changed(&port->latency, &token->asked[i], token->began);
+	}
 	table_commit(port->table, token->update);
 	port_trace_published(port, token->n);
 	for (uint32_t i = 0; i < token->n_groups; i++)

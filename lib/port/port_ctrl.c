@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 
 #include "port.h"
@@ -23,11 +24,19 @@ msf_now_ms(void)
 	return now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
 }
 
-static void
-hand_over(struct msf_port *port, const struct mldv2_msg *msg, uint64_t now_ms)
+static bool
+is_query(const struct mldv2_msg *msg)
 {
-	port_note_query(port, msg);
-	mldv2_host_input(port->host, msg, now_ms);
+	return msg->type == MLDV2_MSG_QUERY_V1 || msg->type == MLDV2_MSG_QUERY_V2;
+}
+
+static void
+hand_over(struct msf_port *port, const struct ctrl_msg *ctrl, uint64_t now_ms)
+{
+	port_note_query(port, &ctrl->msg);
+	if (is_query(&ctrl->msg))
+		latency_asked(&port->latency, &ctrl->msg.group, ctrl->came);
+	mldv2_host_input(port->host, &ctrl->msg, now_ms);
 }
 
 static void
@@ -41,7 +50,7 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 		(n = rte_ring_dequeue_burst(port->ring, (void **)msgs, RTE_DIM(msgs), NULL)) > 0) {
 		pthread_mutex_lock(&port->msf->lock);
 		for (unsigned int i = 0; i < n; i++)
-			hand_over(port, &msgs[i]->msg, now_ms);
+			hand_over(port, msgs[i], now_ms);
 		pthread_mutex_unlock(&port->msf->lock);
 		rte_mempool_put_bulk(port->msgs, (void **)msgs, n);
 		left -= n < left ? n : left;
@@ -49,6 +58,7 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 	pthread_mutex_lock(&port->msf->lock);
 	mldv2_host_get_status(port->host, now_ms, &status);
 	table_reclaim(port->table);
+	latency_look(&port->latency, port->table, rte_rdtsc());
 	port_trace_follow(port);
 	port_trace_suppressed(port, now_ms);
 	pthread_mutex_unlock(&port->msf->lock);
@@ -95,6 +105,7 @@ next_frame(struct msf_port *port, uint64_t now_ms, struct rte_mbuf **ret_mbuf)
 	pthread_mutex_lock(&port->msf->lock);
 	ret = mldv2_host_poll(port->host, now_ms, &report);
 	if (ret > 0) {
+		latency_sending(&port->latency, report);
 		*ret_mbuf = frame_build(port, report);
 		if (*ret_mbuf == NULL)
 			ret = -1;
@@ -107,11 +118,15 @@ next_frame(struct msf_port *port, uint64_t now_ms, struct rte_mbuf **ret_mbuf)
 static void
 settle(struct msf_port *port, bool sent, uint64_t now_ms)
 {
+	uint64_t now = rte_rdtsc();
+
 	pthread_mutex_lock(&port->msf->lock);
-	if (sent)
+	if (sent) {
+		latency_sent(&port->latency, port->table, now);
 		mldv2_host_sent(port->host, now_ms);
-	else
+	} else {
 		mldv2_host_unsent(port->host);
+	}
 	if (!sent && log_foreign(&port->log_budget, now_ms))
 		log_story(LOG_PORT, "port %u: no buffer or no room to send, again in %d ms",
 			port->conf.port_id, RETRY_MS);

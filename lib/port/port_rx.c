@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_prefetch.h>
 
 #include "port.h"
@@ -91,6 +92,7 @@ punt(struct msf_port *port, struct worker *worker, const struct mldv2_msg *msg)
 		return;
 	}
 	ctrl->msg = *msg;
+	ctrl->came = rte_rdtsc();
 	if (msg->n_sources > CTRL_SOURCES_MAX)
 		ctrl->msg.n_sources = 0;
 	ctrl->msg.body_len = ctrl->msg.n_sources * 16u;

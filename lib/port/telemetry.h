@@ -67,6 +67,9 @@ int flow_list(struct call *call);
 /* telemetry_doctor.c */
 int doctor(struct call *call);
 
+/* telemetry_latency.c */
+int latency_info(struct call *call);
+
 /* telemetry_querier.c */
 int querier_info(struct call *call);
 

@@ -305,6 +305,10 @@ const struct command mldv2_commands[] = {
 		false},
 	{"/mldv2/group/info", group_info,
 		"Filter, traffic and timers of a group. Parameters: port,group[,offset]", false},
+	{"/mldv2/latency", latency_info,
+		"From a change to its Report, from there to the first packet, from a Query to the "
+		"answer. Parameters: port",
+		false},
 	{"/mldv2/log", log_info, "Levels of the log types; set one. Parameters: [type[,level]]",
 		false},
 	{"/mldv2/doctor", doctor,
