@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "reload.h"
+#include "service.h"
 
 /* A worker may not make the system call that would wake us: look at the rings this often. */
 #define SLEEP_MAX_NS	2000000
@@ -92,11 +93,13 @@ reload(struct host *host, bool alone)
 	struct problems problems = {0};
 	struct reload_result result;
 
+	service_reloading();
 	if (alone)
 		worker_pause(&host->workers[0]);
 	reload_run(host, &result, &problems);
 	if (alone)
 		worker_resume(&host->workers[0]);
+	service_reloaded(&problems);
 }
 
 /* With one core the worker is one of ours: as long as packets come, no sleep. */
@@ -106,6 +109,7 @@ step(struct host *host, bool alone)
 	uint64_t due_ms = process_ports(host);
 	bool busy = false;
 
+	service_turn(host, msf_now_ms());
 	for (int i = 0; alone && i < 64; i++) {
 		bool came = worker_turn(&host->workers[0]);
 
@@ -180,6 +184,7 @@ control_leave(struct host *host)
 	uint64_t end_ms = msf_now_ms() + LEAVE_MAX_MS;
 	bool alone = is_alone(host);
 
+	service_stopping();
 	if (!silence_ports(host))
 		return;
 	for (unsigned int i = 0; i < host->n_ports; i++)

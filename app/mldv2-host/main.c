@@ -18,6 +18,7 @@
 #include "host.h"
 #include "ports.h"
 #include "reload.h"
+#include "service.h"
 
 static int
 fail(int status, const char *message)
@@ -243,6 +244,7 @@ main(int argc, char **argv)
 	if (rte_eal_init(argc, argv) < 0)
 		return explain_eal(rte_errno);
 	allow_capture();
+	service_start();
 	ret = start(&host);
 	if (ret == 0) {
 		ports_assign(&host);
@@ -253,6 +255,7 @@ main(int argc, char **argv)
 		stop_workers(&host);
 	}
 	finish(&host);
+	service_end();
 	rte_pdump_uninit();
 	rte_eal_cleanup();
 	return ret;

@@ -155,6 +155,12 @@ void msf_port_get_host(struct msf_port *port, struct mldv2_host_conf *ret_conf,
 /** Change the listener's settings; the MTU is kept. Any thread. @return 0 or -EINVAL. */
 int msf_port_set_host_conf(struct msf_port *port, const struct mldv2_host_conf *conf);
 
+/**
+ * @return true when the link is up and duplicate address detection is over, so that Reports
+ *         leave with the source that they keep. Any thread.
+ */
+bool msf_port_is_ready(struct msf_port *port);
+
 /** @return true when every State-Change Report has left as often as it must. Any thread. */
 bool msf_port_is_quiet(struct msf_port *port);
 

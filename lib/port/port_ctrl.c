@@ -224,6 +224,18 @@ msf_port_set_host_conf(struct msf_port *port, const struct mldv2_host_conf *conf
 }
 
 bool
+msf_port_is_ready(struct msf_port *port)
+{
+	pthread_mutex_lock(&port->msf->lock);
+
+	enum address_state state = port->node.detection.state;
+	bool ready = port->link_up && state != ADDRESS_NONE && state != ADDRESS_TENTATIVE;
+
+	pthread_mutex_unlock(&port->msf->lock);
+	return ready;
+}
+
+bool
 msf_port_is_quiet(struct msf_port *port)
 {
 	pthread_mutex_lock(&port->msf->lock);

@@ -59,8 +59,10 @@ class Host:
     """
 
     def __init__(self, namespace, app_args=(), *, ports=1, config=None, memberships=None,
-                 cores="0,1", memory=512, vdevs=(), huge_dir=None, eal=()):
+                 cores="0,1", memory=512, vdevs=(), huge_dir=None, eal=(),
+                 environment=None):
         self.namespace = namespace
+        self.environment = environment or {}
         self.dir = tempfile.mkdtemp(prefix="mldv2-")
         self.prefix = f"t{secrets.token_hex(3)}"
         self.taps = [f"tap{i}" for i in range(ports)]
@@ -100,7 +102,7 @@ class Host:
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8", errors="replace")
         self.process = subprocess.Popen(
             self.args, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            env=_environment(self.dir),
+            env={**_environment(self.dir), **self.environment},
             preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         _alive.add(self)
         return self
