@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The mldv2-host authors
-"""Check that doc/conformance.md is whole and names what is there.
+"""Check that doc/conformance.md and doc/heritage.md are whole and name what is there.
 
     check_conformance.py    print each fault; exit 1 if any
 
-Each of R1 to R215 and D1 to D14 has one row of five cells. A row names at least one function
+Each number (R1 to R215 and D1 to D14; S1 to S21 and M1 to M13) has one row of five cells. A row names at least one function
 and one test, or says "not applicable" or "not yet". A `function()` is defined in a C file of
 lib/ or app/, at the start of a line, and in the FILE that "in FILE" behind it names. A `test`
 is TEST(test) in a C file or def test() in a Python file of test/.
@@ -14,11 +14,19 @@ import re
 import sys
 from pathlib import Path
 
-PAGE = "doc/conformance.md"
-NUMBERS = [f"R{n}" for n in range(1, 216)] + [f"D{n}" for n in range(1, 15)]
+
+
+def numbers(letter, count):
+    return [f"{letter}{n}" for n in range(1, count + 1)]
+
+
+PAGES = {
+    "doc/conformance.md": numbers("R", 215) + numbers("D", 14),
+    "doc/heritage.md": numbers("S", 21) + numbers("M", 13),
+}
 EXCUSES = ("not applicable", "not yet")
 
-ROW = re.compile(r"^\| ([RD]\d+) \|(.*)\|$")
+ROW = re.compile(r"^\| ([A-Z]\d+) \|(.*)\|$")
 FUNCTION = re.compile(r"`(\w+)\(\)`(?: in (\w+\.[ch]))?")
 TEST = re.compile(r"`(\w+)`")
 
@@ -65,30 +73,31 @@ def row_faults(cells, functions, tests):
             yield f"there is no test {name}"
 
 
-def faults():
-    functions = names(r"^(\w+)\(", "lib/**/*.[ch]", "app/**/*.[ch]")
-    tests = names(r"^TEST\((\w+)\)", "test/**/*.c")
-    tests.update(names(r"^def (test_\w+)\(", "test/**/*.py"))
-    if not Path(PAGE).exists():
+def page_faults(page, wanted, functions, tests):
+    if not Path(page).exists():
         yield "is not there"
         return
     seen = []
-    for line in Path(PAGE).read_text(encoding="utf-8").splitlines():
+    for line in Path(page).read_text(encoding="utf-8").splitlines():
         row = ROW.match(line)
         if not row:
             continue
         seen.append(row[1])
         cells = [cell.strip() for cell in row[2].split("|")]
         yield from (f"{row[1]}: {fault}" for fault in row_faults(cells, functions, tests))
-    yield from (f"{number} is missing" for number in NUMBERS if number not in seen)
+    yield from (f"{number} is missing" for number in wanted if number not in seen)
     yield from (f"{number} stands there twice" for number in set(seen) if seen.count(number) > 1)
-    yield from (f"there is no number {number}" for number in set(seen) - set(NUMBERS))
+    yield from (f"there is no number {number}" for number in set(seen) - set(wanted))
 
 
 def main():
-    found = list(faults())
+    functions = names(r"^(\w+)\(", "lib/**/*.[ch]", "app/**/*.[ch]")
+    tests = names(r"^TEST\((\w+)\)", "test/**/*.c")
+    tests.update(names(r"^def (test_\w+)\(", "test/**/*.py"))
+    found = [f"{page}: {fault}" for page, wanted in PAGES.items()
+             for fault in page_faults(page, wanted, functions, tests)]
     for fault in found:
-        print(f"{PAGE}: {fault}")
+        print(fault)
     return 1 if found else 0
 
 
