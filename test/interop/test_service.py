@@ -230,3 +230,27 @@ def test_capabilities_of_the_unit_suffice(unit, namespace, monkeypatch):
     assert bin(effective).count("1") == len(bounding)
     assert host.cmd("/mldv2/port/list") == [0, 1]
     host.stop()
+
+
+def example(name):
+    with open(os.path.join(SHARE, "examples", name), encoding="ascii") as file:
+        return file.read()
+
+
+@pytest.mark.parametrize("every_key", [False, True])
+def test_example_runs(namespace, every_key):
+    """As it is, and with each key that it shows."""
+    text = example("mldv2-host.conf")
+    if every_key:
+        text = re.sub(r"^# (\w+ = )", r"\1", text, flags=re.M) + "[port 1]\nenabled = no\n"
+    host = Host(namespace, ports=2, config=text, memberships=example("memberships")).spawn()
+    deadline = time.monotonic() + 30
+    while not host._connected() or not host.cmd("/msf/socket/list"):
+        assert host.process.poll() is None and time.monotonic() < deadline, host.read_log()
+        time.sleep(0.05)
+    assert set(host.telemetry.pages("sockets", "/msf/socket/list")) == {"player", "radio", "news"}
+    assert host.cmd("/msf/get", "radio", 0, "ff1e::101")["sources"] == ["2001:db8::3"]
+    info = host.cmd("/mldv2/port/info", 0)
+    assert (info["link_local"] == "fe80::77") == every_key
+    assert host.cmd("/mldv2/port/list") == ([0] if every_key else [0, 1])
+    host.stop()
