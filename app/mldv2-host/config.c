@@ -26,7 +26,10 @@ struct key {
 	enum key_type type;
 	size_t offset;
 	uint32_t low, high;
-	bool live; /* a reload puts it in force; other keys need a restart */
+	/* A reload puts it in force; other keys need a restart. With what it is counted in,
+	 * /mldv2/tunable does so too. */
+	bool live;
+	const char *unit;
 };
 
 #define PORT(field) offsetof(struct port_settings, field)
@@ -34,47 +37,51 @@ struct key {
 
 /* In [mldv2] for all ports, in [port N] for one. */
 static const struct key port_keys[] = {
-	{"mld_always_v2", KEY_BOOL, HOST(always_v2), 0, 1, true},
-	{"robustness", KEY_U8, HOST(robustness), 2, 7, true},
-	{"learn_robustness", KEY_BOOL, HOST(learn_robustness), 0, 1, true},
-	{"query_interval_s", KEY_U32, HOST(query_interval_s), 1, 31744, true},
-	{"query_response_interval_ms", KEY_U32, HOST(query_response_interval_ms), 1, 8387584, true},
+	{"mld_always_v2", KEY_BOOL, HOST(always_v2), 0, 1, true, "bool"},
+	{"robustness", KEY_U8, HOST(robustness), 2, 7, true, "number"},
+	{"learn_robustness", KEY_BOOL, HOST(learn_robustness), 0, 1, true, "bool"},
+	{"query_interval_s", KEY_U32, HOST(query_interval_s), 1, 31744, true, "s"},
+	{"query_response_interval_ms", KEY_U32, HOST(query_response_interval_ms), 1, 8387584, true,
+		"ms"},
 	{"unsolicited_report_interval_ms", KEY_U32, HOST(unsolicited_report_interval_ms), 1, 60000,
-		true},
+		true, "ms"},
 	{"v1_unsolicited_report_interval_ms", KEY_U32, HOST(v1_unsolicited_report_interval_ms), 1,
-		60000, true},
-	{"v1_trigger", KEY_V1_TRIGGER, HOST(v1_trigger_any), 0, 0, true},
-	{"answer_rate", KEY_U32, HOST(answer_rate), 0, 1000000, true},
-	{"solicited_node", KEY_BOOL, PORT(solicited_node), 0, 1, false},
-	{"duplicate_address_detection", KEY_BOOL, PORT(duplicate_address_detection), 0, 1, false},
-	{"neighbour_advertisements", KEY_BOOL, PORT(neighbour_advertisements), 0, 1, false},
-	{"echo", KEY_BOOL, PORT(echo), 0, 1, false},
-	{"table_entries", KEY_U32, PORT(table_entries), 64, 1 << 20, false},
-	{"leave_on_exit", KEY_BOOL, PORT(leave_on_exit), 0, 1, true},
+		60000, true, "ms"},
+	{"v1_trigger", KEY_V1_TRIGGER, HOST(v1_trigger_any), 0, 1, true, "bool"},
+	{"answer_rate", KEY_U32, HOST(answer_rate), 0, 1000000, true, "Reports/s"},
+	{"solicited_node", KEY_BOOL, PORT(solicited_node), 0, 1, false, NULL},
+	{"duplicate_address_detection", KEY_BOOL, PORT(duplicate_address_detection), 0, 1, false,
+		NULL},
+	{"neighbour_advertisements", KEY_BOOL, PORT(neighbour_advertisements), 0, 1, false, NULL},
+	{"echo", KEY_BOOL, PORT(echo), 0, 1, false, NULL},
+	{"table_entries", KEY_U32, PORT(table_entries), 64, 1 << 20, false, NULL},
+	{"leave_on_exit", KEY_BOOL, PORT(leave_on_exit), 0, 1, true, NULL},
 	{0},
 };
 
 /* In [port N] only. */
 static const struct key own_keys[] = {
-	{"enabled", KEY_BOOL, PORT(enabled), 0, 1, false},
-	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0, false},
-	{"address", KEY_ADDRESSES, 0, 0, 0, false},
-	{"mtu", KEY_U32, PORT(mtu), 1280, 65535, false},
-	{"queues", KEY_U32, PORT(queues), 1, 16, false},
-	{"exception", KEY_NAME, PORT(exception), 0, 0, false},
+	{"enabled", KEY_BOOL, PORT(enabled), 0, 1, false, NULL},
+	{"link_local", KEY_LINK_LOCAL, PORT(link_local), 0, 0, false, NULL},
+	{"address", KEY_ADDRESSES, 0, 0, 0, false, NULL},
+	{"mtu", KEY_U32, PORT(mtu), 1280, 65535, false, NULL},
+	{"queues", KEY_U32, PORT(queues), 1, 16, false, NULL},
+	{"exception", KEY_NAME, PORT(exception), 0, 0, false, NULL},
 	{0},
 };
 
 /* In [mldv2] only. */
 static const struct key msf_keys[] = {
-	{"mld_maxsrcfilter", KEY_U32, offsetof(struct msf_conf, mld_maxsrcfilter), 1, 65535, true},
-	{"mld_somaxsrc", KEY_U32, offsetof(struct msf_conf, mld_somaxsrc), 1, 65535, true},
+	{"mld_maxsrcfilter", KEY_U32, offsetof(struct msf_conf, mld_maxsrcfilter), 1, 65535, true,
+		"sources"},
+	{"mld_somaxsrc", KEY_U32, offsetof(struct msf_conf, mld_somaxsrc), 1, 65535, true,
+		"sources"},
 	{"mem_msfilter_limit", KEY_U32, offsetof(struct msf_conf, mem_msfilter_limit), 0,
-		UINT32_MAX, true},
+		UINT32_MAX, true, "octets"},
 	{"mem_ip_moptions_limit", KEY_U32, offsetof(struct msf_conf, mem_ip_moptions_limit), 0,
-		UINT32_MAX, true},
-	{"ssm_range", KEY_SSM_RANGE, offsetof(struct msf_conf, ssm_range), 0, 0, false},
-	{"ssm_exclude", KEY_BOOL, offsetof(struct msf_conf, ssm_exclude), 0, 1, false},
+		UINT32_MAX, true, "octets"},
+	{"ssm_range", KEY_SSM_RANGE, offsetof(struct msf_conf, ssm_range), 0, 0, false, NULL},
+	{"ssm_exclude", KEY_BOOL, offsetof(struct msf_conf, ssm_exclude), 0, 1, false, NULL},
 	{0},
 };
 
@@ -511,6 +518,58 @@ config_follow_msf(struct msf_conf *old, const struct msf_conf *new, struct msf_c
 	char *restart, size_t size)
 {
 	return follow(msf_keys, old, new, live, 0, restart, size);
+}
+
+static const struct key *
+tunable_key(unsigned int i, bool *ret_of_port)
+{
+	const struct key *const lists[] = {msf_keys, port_keys};
+
+	for (int list = 0; list < 2; list++) {
+		for (const struct key *key = lists[list]; key->name != NULL; key++) {
+			if (key->unit == NULL || i-- > 0)
+				continue;
+			*ret_of_port = lists[list] == port_keys;
+			return key;
+		}
+	}
+	return NULL;
+}
+
+bool
+config_tunable(unsigned int i, struct config_tunable *ret_tunable)
+{
+	const struct key *key = tunable_key(i, &ret_tunable->of_port);
+
+	if (key == NULL)
+		return false;
+	ret_tunable->key = key;
+	ret_tunable->name = key->name;
+	ret_tunable->unit = key->unit;
+	ret_tunable->low = key->low;
+	ret_tunable->high = key->high;
+	return true;
+}
+
+uint32_t
+config_tunable_get(const struct config_tunable *tunable, const void *settings)
+{
+	const void *place = (const char *)settings + tunable->key->offset;
+
+	return size_of(tunable->key->type) == sizeof(uint8_t) ? *(const uint8_t *)place
+							      : *(const uint32_t *)place;
+}
+
+int
+config_tunable_set(const struct config_tunable *tunable, const char *value, void *settings,
+	char *right, size_t size)
+{
+	static const char *const triggers[] = {"general", "any"};
+
+	if (tunable->key->type == KEY_V1_TRIGGER && (value[0] == '0' || value[0] == '1') &&
+		value[1] == '\0')
+		value = triggers[value[0] - '0'];
+	return store(tunable->key, value, settings, right, size) ? 0 : -EINVAL;
 }
 
 const struct socket_section *

@@ -60,6 +60,24 @@ void config_init(struct config *config);
 /* Read a file on top of the defaults; problems name file, line and key. */
 void config_read(struct config *config, const char *file, struct problems *problems);
 
+struct key;
+
+/* A key that can be read and set while it is in force. */
+struct config_tunable {
+	const struct key *key;
+	const char *name, *unit;
+	uint32_t low, high;
+	bool of_port; /* its settings are a struct port_settings, else a struct msf_conf */
+};
+
+/* One after the other, from 0; false: no more. */
+bool config_tunable(unsigned int i, struct config_tunable *ret_tunable);
+/* Truth values are 0 and 1, and so are "general" and "any". */
+uint32_t config_tunable_get(const struct config_tunable *tunable, const void *settings);
+/* 0, or -EINVAL with what would be right. */
+int config_tunable_set(const struct config_tunable *tunable, const char *value, void *settings,
+	char *right, size_t size);
+
 /* The section of a socket, NULL for none. */
 const struct socket_section *config_socket(const struct config *config, const char *name);
 

@@ -33,7 +33,8 @@ struct host_port {
 struct host {
 	struct args args;
 	struct config config;
-	struct memberships memberships; /* as the file says now */
+	struct memberships memberships;	 /* as the file says now */
+	struct mldv2_host_conf tunables; /* of ports, as last set for all of them */
 
 	struct msf *msf;
 	struct sinks *sinks;

@@ -19,6 +19,7 @@
 #include "ports.h"
 #include "reload.h"
 #include "service.h"
+#include "tunable.h"
 
 static int
 fail(int status, const char *message)
@@ -105,7 +106,8 @@ start_telemetry(struct host *host)
 	msf_telemetry_set_sockets(&host->socket_ops);
 	if (msf_telemetry_start(host->msf, !host->args.no_control) < 0 ||
 		exceptions_register(host) < 0 ||
-		(!host->args.no_control && reload_register(host) < 0))
+		reload_register(host, !host->args.no_control) < 0 ||
+		tunable_register(host, !host->args.no_control) < 0)
 		return fail(EXIT_FAILURE, "telemetry commands cannot be registered");
 	return 0;
 }

@@ -347,7 +347,11 @@ compare_settings(struct host *host, struct news *news)
 static void
 commit_settings(struct host *host, struct news *news)
 {
+	char restart[256] = ""; /* said already, port by port */
+
 	host->config.msf = news->msf;
+	config_follow_port(&host->config.defaults, &news->config.defaults, &host->tunables, restart,
+		sizeof(restart));
 	host->config.n_sockets = news->config.n_sockets;
 	memcpy(host->config.sockets, news->config.sockets, sizeof(host->config.sockets));
 	for (unsigned int i = 0; i < host->n_ports; i++) {
@@ -459,11 +463,29 @@ on_reload(const char *command, const char *params, struct rte_tel_data *data)
 }
 
 int
-reload_register(struct host *host)
+reload_register(struct host *host, bool control)
 {
+	pthread_mutex_lock(&serve_lock);
 	reloadable = host;
-	return rte_telemetry_register_cmd("/mldv2/reload", on_reload,
-		"Read the files again, apply the difference. No parameters");
+	pthread_mutex_unlock(&serve_lock);
+	return !control ? 0
+			: rte_telemetry_register_cmd("/mldv2/reload", on_reload,
+				  "Read the files again, apply the difference. No parameters");
+}
+
+struct host *
+reload_hold(void)
+{
+	pthread_mutex_lock(&serve_lock);
+	pthread_mutex_lock(&reload_lock);
+	return reloadable;
+}
+
+void
+reload_release(void)
+{
+	pthread_mutex_unlock(&reload_lock);
+	pthread_mutex_unlock(&serve_lock);
 }
 
 void

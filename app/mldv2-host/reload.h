@@ -21,9 +21,13 @@ struct reload_result {
  */
 int reload_run(struct host *host, struct reload_result *result, struct problems *problems);
 
-/* Serve /mldv2/reload. */
-int reload_register(struct host *host);
+/* Serve reload_hold(), and with `control` /mldv2/reload. */
+int reload_register(struct host *host, bool control);
 void reload_unregister(void);
+
+/* The host for as long as it is held: no reload and no end come between. NULL: it is going. */
+struct host *reload_hold(void);
+void reload_release(void);
 
 /* Turn port names into ifindexes. */
 void reload_resolve(const struct host *host, struct memberships *memberships, const char *file,

@@ -17,7 +17,7 @@ import tempfile
 
 ROOT, HOST, QUERY = sys.argv[1:]
 HERE_ONLY = {"sink"}  # a key that has no table
-KEY = re.compile(r'\{"(\w+)", KEY_[^{}]*?(true|false)\}')
+KEY = re.compile(r'\{"(\w+)", KEY_[^{}]*?(true|false),\s*(?:NULL|"[^"]*")\}')
 
 
 def read(*path):
