@@ -17,6 +17,7 @@ enum key_type {
 	KEY_LINK_LOCAL,
 	KEY_ADDRESSES,
 	KEY_V1_TRIGGER,
+	KEY_IDLE,
 	KEY_SSM_RANGE,
 	KEY_NAME,
 };
@@ -55,6 +56,7 @@ static const struct key port_keys[] = {
 	{"neighbour_advertisements", KEY_BOOL, PORT(neighbour_advertisements), 0, 1, false, NULL},
 	{"echo", KEY_BOOL, PORT(echo), 0, 1, false, NULL},
 	{"table_entries", KEY_U32, PORT(table_entries), 64, 1 << 20, false, NULL},
+	{"idle", KEY_IDLE, PORT(idle), 0, 0, false, NULL},
 	{"leave_on_exit", KEY_BOOL, PORT(leave_on_exit), 0, 1, true, NULL},
 	{0},
 };
@@ -144,6 +146,18 @@ parse_bool(const char *text, bool *ret_value)
 	return false;
 }
 
+static bool
+parse_idle(const char *text, enum msf_port_idle *ret_idle)
+{
+	for (int i = MSF_PORT_POLL; i <= MSF_PORT_INTERRUPT; i++) {
+		if (strcmp(text, msf_port_idle_name(i)) == 0) {
+			*ret_idle = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ADDRESS/LENGTH. */
 static bool
 parse_prefix(const char *text, struct in6_addr *ret_addr, uint32_t *ret_len)
@@ -218,6 +232,9 @@ store(const struct key *key, const char *text, void *base, char *right, size_t s
 		snprintf(right, size, "general or any");
 		*(bool *)place = strcmp(text, "any") == 0;
 		return strcmp(text, "any") == 0 || strcmp(text, "general") == 0;
+	case KEY_IDLE:
+		snprintf(right, size, "poll, sleep or interrupt");
+		return parse_idle(text, place);
 	case KEY_LINK_LOCAL:
 		snprintf(right, size, "an address in fe80::/10");
 		return inet_pton(AF_INET6, text, place) == 1 &&
@@ -448,6 +465,8 @@ size_of(enum key_type type)
 	case KEY_BOOL:
 	case KEY_V1_TRIGGER:
 		return sizeof(bool);
+	case KEY_IDLE:
+		return sizeof(enum msf_port_idle);
 	case KEY_LINK_LOCAL:
 		return sizeof(struct in6_addr);
 	case KEY_NAME:

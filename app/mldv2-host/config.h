@@ -19,6 +19,7 @@
 struct port_settings {
 	bool enabled;
 	bool leave_on_exit; /* else listeners are left in place for the next start */
+	enum msf_port_idle idle;
 	uint32_t table_entries;
 	bool solicited_node, duplicate_address_detection, neighbour_advertisements, echo;
 	struct in6_addr link_local; /* ::: from the MAC address */

@@ -51,7 +51,8 @@ ethdev_queues_max(uint16_t port_id, struct ethdev_queues *ret_max)
 	int ret = rte_eth_dev_info_get(port_id, &info);
 
 	if (ret == 0)
-		*ret_max = (struct ethdev_queues){info.max_rx_queues, info.max_tx_queues};
+		*ret_max =
+			(struct ethdev_queues){.rx = info.max_rx_queues, .tx = info.max_tx_queues};
 	return ret;
 }
 
@@ -109,6 +110,7 @@ configure(uint16_t port_id, struct ethdev_queues queues, uint16_t mtu)
 		conf.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & RSS_IPV6;
 	}
 	conf.rxmode.mtu = mtu;
+	conf.intr_conf.rxq = queues.interrupts;
 	if (mtu + FRAME_OVERHEAD > RTE_MBUF_DEFAULT_DATAROOM)
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	return rte_eth_dev_configure(port_id, queues.rx, queues.tx, &conf);

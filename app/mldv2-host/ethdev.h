@@ -11,6 +11,7 @@
 /* Queues of a port. */
 struct ethdev_queues {
 	uint16_t rx, tx;
+	bool interrupts; /* of the rx queues, if the device has them */
 };
 
 /* Buffers for ports with these queues, and `more` that lie elsewhere. */

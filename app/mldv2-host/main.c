@@ -16,6 +16,7 @@
 #include "control.h"
 #include "explain.h"
 #include "host.h"
+#include "idle.h"
 #include "ports.h"
 #include "reload.h"
 #include "service.h"
@@ -250,11 +251,13 @@ main(int argc, char **argv)
 	ret = start(&host);
 	if (ret == 0) {
 		ports_assign(&host);
+		idle_create(&host);
 		launch_workers(&host);
 		announce(&host);
 		control_run(&host);
 		control_leave(&host);
 		stop_workers(&host);
+		idle_destroy(&host);
 	}
 	finish(&host);
 	service_end();

@@ -203,6 +203,7 @@ size_rx(const struct host *host, struct host_port *port, bool under_mld, uint16_
 {
 	const struct port_section *section = config_section(&host->config, port->port_id);
 
+	port->queues.interrupts = port->settings.idle == MSF_PORT_INTERRUPT;
 	port->queues.rx = under_mld ? port->settings.queues : 1;
 	if (section != NULL && port->queues.rx > max)
 		return fail(EXIT_USAGE, "%s:%u: queues: port %u (%s) has at most %u, not %u",

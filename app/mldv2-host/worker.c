@@ -2,7 +2,6 @@
 #include "worker.h"
 
 #include <rte_ethdev.h>
-#include <rte_pause.h>
 
 /* true: something came. */
 static bool
@@ -68,8 +67,7 @@ worker_run(void *opaque)
 
 	worker_register(worker);
 	while (!__atomic_load_n(worker->stop, __ATOMIC_RELAXED))
-		if (!worker_turn(worker))
-			rte_pause();
+		idle_turn(worker, worker_turn(worker));
 	worker_unregister(worker);
 	return 0;
 }

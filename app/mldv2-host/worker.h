@@ -4,12 +4,13 @@
 
 /*
  * Workers: receive, filter, deliver, report quiescent. One rx queue belongs to one worker.
- * Nothing here locks, logs, allocates or makes a system call.
+ * Nothing here locks, logs, allocates or makes a system call, but to sleep: idle.h.
  */
 
 #include <stdbool.h>
 
 #include "deliver.h"
+#include "idle.h"
 #include "msf_port.h"
 
 /* Of all ports: one worker may poll all. */
@@ -27,6 +28,7 @@ struct worker {
 	struct worker_queue queues[WORKER_QUEUES_MAX];
 	unsigned int n_queues;
 	const bool *stop; /* set by the control thread */
+	struct idle idle;
 	struct delivery delivery;
 };
 

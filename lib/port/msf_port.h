@@ -66,6 +66,13 @@ struct msf_port_conf {
 	bool echo;
 };
 
+/** How the workers of a port wait when nothing comes, from the quickest to the cheapest. */
+enum msf_port_idle {
+	MSF_PORT_POLL,	    /**< not at all */
+	MSF_PORT_SLEEP,	    /**< for short whiles */
+	MSF_PORT_INTERRUPT, /**< for the device's interrupt */
+};
+
 /** What workers counted on a port. */
 struct msf_port_counters {
 	uint64_t rx_packets;
@@ -163,6 +170,15 @@ bool msf_port_is_ready(struct msf_port *port);
 
 /** @return true when every State-Change Report has left as often as it must. Any thread. */
 bool msf_port_is_quiet(struct msf_port *port);
+
+/** "poll", "sleep" or "interrupt"; NULL for no member. */
+const char *msf_port_idle_name(enum msf_port_idle idle);
+
+/**
+ * Say how the application's workers wait, for telemetry to show; nothing else follows from it.
+ * Until then it shows "poll". Any thread.
+ */
+void msf_port_set_idle(struct msf_port *port, enum msf_port_idle idle);
 
 /** Sums over all workers. Any thread. */
 void msf_port_get_counters(const struct msf_port *port, struct msf_port_counters *ret_counters);

@@ -238,6 +238,20 @@ msf_port_free(struct msf_port *port)
 	free(port);
 }
 
+const char *
+msf_port_idle_name(enum msf_port_idle idle)
+{
+	static const char *const names[] = {"poll", "sleep", "interrupt"};
+
+	return (unsigned int)idle < RTE_DIM(names) ? names[idle] : NULL;
+}
+
+void
+msf_port_set_idle(struct msf_port *port, enum msf_port_idle idle)
+{
+	port->idle = idle;
+}
+
 uint32_t
 msf_port_ifindex(const struct msf_port *port)
 {

@@ -92,6 +92,7 @@ struct msf_port {
 	struct latency latency;
 
 	_Atomic unsigned int events;
+	_Atomic enum msf_port_idle idle; /* what the application said */
 
 	/* the control thread's */
 	struct mac_nic nic;

@@ -82,6 +82,7 @@ port_info(struct call *call)
 	put_uint(dict, "mld_maxsrcfilter", call->msf->conf.mld_maxsrcfilter);
 	put_uint(dict, "mld_somaxsrc", call->msf->conf.mld_somaxsrc);
 	put_uint(dict, "workers", port->conf.n_workers);
+	put_string(dict, "idle", msf_port_idle_name(port->idle));
 	put_uint(dict, "table_entries", table_entries(port->table));
 	put_uint(dict, "table_retired", table_retired(port->table));
 	put_string(dict, "mac_filter", mac_filter_state_name(port->macs.told.state));

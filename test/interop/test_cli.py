@@ -79,6 +79,7 @@ def test_bad_arguments(namespace, args, names):
     ("[mldv2]\nunsolicited_report_interval_ms = 0\n", 2, "unsolicited_report_interval_ms"),
     ("[mldv2]\nquery_interval_s = 1e9\n", 2, "query_interval_s"),
     ("[mldv2]\nmld_always_v2 = perhaps\n", 2, "mld_always_v2"),
+    ("[mldv2]\nidle = never\n", 2, "poll, sleep or interrupt"),
     ("[mldv2]\nno_such_key = 1\n", 2, "no_such_key"),
     ("[mldv2]\nrobustness\n", 2, "robustness"),
     ("robustness = 2\n", 1, "robustness"),

@@ -2,7 +2,6 @@
 # Copyright (c) 2026 The mldv2-host authors
 """The systemd service: what it tells its manager, and whether its unit is good."""
 
-import ctypes
 import os
 import re
 import shlex
@@ -13,16 +12,13 @@ import time
 
 import pytest
 
+import ptrace
 from bench import config
 from host import Host, binary
 from service_manager import Manager, Unit
 
 GROUP = "ff1e::99"
 FILE = f"s 0 {GROUP} exclude\n"
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-_libc.ptrace.restype = ctypes.c_long
 SHARE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "share")
 EXPOSURE = 25  # tenths; the best of what needs devices and the host's network
 
@@ -128,18 +124,6 @@ def test_stop_is_announced_at_once(managed):
     assert not [t for t in manager.times("READY") if t > start]
 
 
-def stop_thread(tid):
-    """Stop one thread of a process as a debugger does, and no other."""
-    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-        if _libc.ptrace(request, tid, None, None) < 0:
-            raise OSError(ctypes.get_errno(), "ptrace")
-    os.waitpid(tid, 0x40000000)  # __WALL
-
-
-def release_thread(tid):
-    _libc.ptrace(PTRACE_DETACH, tid, None, None)
-
-
 def test_watchdog_is_fed_by_the_control_core(managed):
     """In time while it runs, also when it leaves; not when it is stuck, though all else runs."""
     host, manager = managed(watchdog_us=600000, memberships=FILE, config=config(robustness=7))
@@ -148,15 +132,12 @@ def test_watchdog_is_fed_by_the_control_core(managed):
     fed = manager.times("WATCHDOG", start)
     assert 8 <= len(fed) <= 12, fed
     assert max(b - a for a, b in zip(fed, fed[1:])) < 0.5
-    stop_thread(host.process.pid)
-    try:
+    with ptrace.held(host.process.pid):
         time.sleep(0.1)
         stuck = time.monotonic()
         time.sleep(1.3)
         assert host.cmd("/mldv2/port/list") == [0], "the other threads run"
         assert not manager.times("WATCHDOG", stuck)
-    finally:
-        release_thread(host.process.pid)
     again = time.monotonic()
     assert manager.wait("WATCHDOG", 1, len(manager.times("WATCHDOG")) + 2)
     assert manager.times("WATCHDOG", again)
