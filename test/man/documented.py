@@ -84,6 +84,8 @@ def cases():
     for program in (HOST, QUERY):
         name = os.path.basename(program)
         yield f"options in {name}(8)", options_of(program) ^ options_of_page(f"{name}.8")
+    top = os.path.join(ROOT, "app/mldv2-top/mldv2_top.py")
+    yield "options in mldv2-top(1)", options_of(top) ^ options_of_page("mldv2-top.1")
 
 
 def main():
