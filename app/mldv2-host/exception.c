@@ -125,9 +125,12 @@ static int
 on_exception(const char *command, const char *params, struct rte_tel_data *data)
 {
 	const struct exception *exception = NULL;
-	int port_id = params != NULL && params[0] != '\0' ? ethdev_find(params) : -1;
+	int port_id;
 
 	(void)command;
+	if (params == NULL || params[0] == '\0')
+		return msf_telemetry_result(data, -EINVAL, "0 parameters given, expected: port");
+	port_id = ethdev_find(params);
 	pthread_mutex_lock(&serve_lock);
 	if (served != NULL && port_id >= 0)
 		exception = exception_of_port(served, port_id);

@@ -63,6 +63,7 @@ int memory_info(struct call *call);
 
 /* telemetry_flow.c */
 int flow_list(struct call *call);
+int source_list(struct call *call);
 
 /* telemetry_doctor.c */
 int doctor(struct call *call);

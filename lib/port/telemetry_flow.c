@@ -83,3 +83,75 @@ flow_list(struct call *call)
 	put_part(call->data, "flows", list);
 	return 0;
 }
+
+/* What a source is to the group: who wants it, what came of it. */
+static struct rte_tel_data *
+source_entry(const struct msf_port *port, const struct msf_group *group, uint32_t i)
+{
+	const struct mldv2_filter merged = group_merged(group);
+	struct rte_tel_data *one = new_dict();
+	const struct membership *membership;
+	uint32_t n_sockets = 0;
+	struct flow_count count;
+	struct in6_addr source;
+
+	if (one == NULL)
+		return NULL;
+	table_group_entry(port->table, &group->addr, i, &source, &count);
+	TAILQ_FOREACH(membership, &group->members, of_group) {
+		const struct mldv2_filter filter = membership_filter(membership);
+
+		n_sockets += mldv2_filter_permits(&filter, &source);
+	}
+	put_address(one, "source", &source);
+	put_uint(one, "wanted", mldv2_filter_permits(&merged, &source));
+	put_uint(one, "sockets", n_sockets);
+	put_uint(one, "packets", count.packets);
+	put_uint(one, "bytes", count.bytes);
+	put_uint(one, "dropped", count.dropped);
+	return one;
+}
+
+static int
+put_sources(struct call *call, const struct msf_port *port, const struct in6_addr *addr,
+	uint32_t offset)
+{
+	const struct msf_group *group =
+		interface_group(&call->msf->interfaces[port->ifindex - 1], addr);
+	struct rte_tel_data *list = group != NULL ? new_dict() : NULL;
+
+	if (group == NULL)
+		return answer_error(call, -EADDRNOTAVAIL, "nobody listens to this group here");
+
+	struct page page = page_of(table_group_size(port->table, addr), offset, FLOWS_PAGE);
+
+	rte_tel_data_start_dict(call->data);
+	put_uint(call->data, "port", port->conf.port_id);
+	put_address(call->data, "group", addr);
+	put_string(call->data, "mode", mldv2_mode_name(group->mode));
+	put_page(call->data, &page);
+	for (uint32_t i = 0; i < page.count && list != NULL; i++) {
+		char key[16];
+
+		snprintf(key, sizeof(key), "%u", i);
+		put_part(list, key, source_entry(port, group, page.offset + i));
+	}
+	put_part(call->data, "sources", list);
+	return 0;
+}
+
+int
+source_list(struct call *call)
+{
+	struct msf_port *port;
+	struct in6_addr addr;
+	uint32_t offset;
+
+	if (!arg_count(call, 2, 3, "port,group[,offset]") || !arg_port(call, 0, &port) ||
+		!arg_address(call, 1, "group", &addr) || !arg_offset(call, 2, &offset))
+		return 0;
+	pthread_mutex_lock(&call->msf->lock);
+	put_sources(call, port, &addr, offset);
+	pthread_mutex_unlock(&call->msf->lock);
+	return 0;
+}

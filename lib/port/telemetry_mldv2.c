@@ -310,6 +310,10 @@ const struct command mldv2_commands[] = {
 		"From a change to its Report, from there to the first packet, from a Query to the "
 		"answer. Parameters: port",
 		false},
+	{"/mldv2/source/list", source_list,
+		"The sources a group's filters name, who wants them, what came. Parameters: "
+		"port,group[,offset]",
+		false},
 	{"/mldv2/log", log_info, "Levels of the log types; set one. Parameters: [type[,level]]",
 		false},
 	{"/mldv2/doctor", doctor,

@@ -14,7 +14,8 @@ S1, S2, S3 = "2001:db8::1", "2001:db8::2", "2001:db8::3"
 PAGED = {"total", "offset", "count", "next", "truncated"}
 REPLY_MAX = 16384
 
-READ = ["/mldv2/port/list", "/mldv2/port/info", "/mldv2/port/stats", "/mldv2/querier/info",
+READ = ["/mldv2/latency", "/mldv2/source/list", "/mldv2/tunable", "/mldv2/log", "/msf/mem",
+        "/msf/exception", "/mldv2/port/list", "/mldv2/port/info", "/mldv2/port/stats", "/mldv2/querier/info",
         "/mldv2/group/list", "/mldv2/group/info", "/mldv2/doctor", "/msf/stats", "/msf/flow/list",
         "/msf/unwanted", "/msf/socket/list", "/msf/socket/info", "/msf/get"]
 CHANGE = ["/mldv2/reload", "/msf/socket/open", "/msf/socket/close", "/msf/join", "/msf/leave",
@@ -89,7 +90,7 @@ def test_commands_exist_and_have_help(bench):
         assert isinstance(text, (str, dict)), command
         words = text if isinstance(text, str) else " ".join(text.values())
         assert 10 < len(words) < 128, f"{command}: {words}"
-        if command not in ("/mldv2/port/list", "/msf/socket/list", "/mldv2/reload"):
+        if command not in ("/mldv2/port/list", "/msf/socket/list", "/mldv2/reload", "/msf/mem"):
             assert "Parameters" in words, f"{command}: {words}"
 
 
