@@ -200,6 +200,54 @@ table_slot_count(const struct table *table, int32_t slot)
 }
 
 int
+table_reserve_base(struct table *table)
+{
+	if (table->base == NULL)
+		table->base = calloc(table->n_slots, sizeof(*table->base));
+	return table->base != NULL ? 0 : -ENOMEM;
+}
+
+void
+table_rebase(struct table *table, int32_t number, const struct flow_count *count)
+{
+	struct slot *slot = &table->slots[number];
+
+	if (!slot->based)
+		table->base[number] = (struct flow_count){0};
+	flow_count_add(&table->base[number], count);
+	table->n_based += !slot->based;
+	slot->based = true;
+}
+
+static void
+forget_gone(const void *node, VISIT visit, int depth)
+{
+	struct table_group *const *group = node;
+
+	(void)depth;
+	if (visit == postorder || visit == leaf)
+		(*group)->gone = (struct flow_count){0};
+}
+
+/* Slots that are dying have given what they counted to their groups already. */
+int
+table_reset_counts(struct table *table)
+{
+	if (table_reserve_base(table) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < table->n_slots; i++) {
+		if (table->slots[i].state != SLOT_LIVE)
+			continue;
+
+		struct flow_count count = table_slot_count(table, i);
+
+		table_rebase(table, i, &count);
+	}
+	twalk(table->tree, forget_gone);
+	return 0;
+}
+
+int
 table_count_group(
 	const struct table *table, const struct in6_addr *addr, struct flow_count *ret_count)
 {

@@ -132,6 +132,10 @@ struct table_group *table_group_create(struct table *table, const struct in6_add
 void table_group_free(struct table *table, struct table_group *group);
 /* What workers counted in the slot for its group as it is now. They count on meanwhile. */
 struct flow_count table_slot_count(const struct table *table, int32_t slot);
+/* Room for what slots had counted before. 0 or -ENOMEM. */
+int table_reserve_base(struct table *table);
+/* `count` of what the slot has now counts no more. After table_reserve_base(). */
+void table_rebase(struct table *table, int32_t slot, const struct flow_count *count);
 void flow_count_add(struct flow_count *sum, const struct flow_count *count);
 void flow_count_subtract(struct flow_count *sum, const struct flow_count *count);
 

@@ -99,14 +99,6 @@ retire_slot(struct table *table, int32_t number, struct table_group *group)
 	slot->retired = push(&table->retired, item);
 }
 
-static int
-reserve_base(struct table *table)
-{
-	if (table->base == NULL)
-		table->base = calloc(table->n_slots, sizeof(*table->base));
-	return table->base != NULL ? 0 : -ENOMEM;
-}
-
 /* Its counts begin anew: workers go on with theirs, so what they have is subtracted. */
 int
 retire_not(struct table *table, int32_t number)
@@ -115,15 +107,11 @@ retire_not(struct table *table, int32_t number)
 	const struct retired *item = item_at(&table->retired, slot->retired);
 	struct flow_count before = item->slot.folded;
 
-	if (reserve_base(table) < 0)
+	if (table_reserve_base(table) < 0)
 		return -ENOMEM;
 	if (item->slot.of_left_group)
 		before = table_slot_count(table, number);
-	if (!slot->based)
-		table->base[number] = (struct flow_count){0};
-	flow_count_add(&table->base[number], &before);
-	table->n_based += !slot->based;
-	slot->based = true;
+	table_rebase(table, number, &before);
 	return 0;
 }
 

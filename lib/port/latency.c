@@ -292,3 +292,9 @@ latency_look(struct latency *latency, const struct table *table, uint64_t now)
 		latency->n_awaited--;
 	}
 }
+
+void
+latency_forget(struct latency *latency)
+{
+	latency->report = latency->first_packet = latency->answer = (struct histogram){0};
+}

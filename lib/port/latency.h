@@ -83,6 +83,8 @@ void latency_asked(struct latency *latency, const struct in6_addr *group, uint64
 /* A Report is on its way; and it has left. */
 void latency_sending(struct latency *latency, const struct mldv2_report *report);
 void latency_sent(struct latency *latency, const struct table *table, uint64_t now);
+/* Begin anew with the histograms. */
+void latency_forget(struct latency *latency);
 /* Now and then: have first packets come? */
 void latency_look(struct latency *latency, const struct table *table, uint64_t now);
 

@@ -234,6 +234,7 @@ msf_port_free(struct msf_port *port)
 	}
 	rte_free(port->workers);
 	free(port->socket_base);
+	free(port->zero);
 	table_free(port->table);
 	free(port);
 }

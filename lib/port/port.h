@@ -67,6 +67,18 @@ struct port_asked {
 	uint64_t packets, refused;
 };
 
+/* What a port counts beside its workers. */
+struct port_totals {
+	struct mldv2_host_stats host;
+	uint64_t tx_retry, node_answered, node_ignored;
+};
+
+/* What counters were when people had them begin anew. */
+struct port_zero {
+	struct port_totals totals;
+	struct msf_port_counters workers[];
+};
+
 struct msf_port {
 	/* read by workers */
 	struct table *table;
@@ -90,6 +102,7 @@ struct msf_port {
 	struct msf_socket_count *socket_base; /* sums when the socket was opened */
 	struct port_asked asked[PORT_ASKED];
 	struct latency latency;
+	struct port_zero *zero; /* NULL: never */
 
 	_Atomic unsigned int events;
 	_Atomic enum msf_port_idle idle; /* what the application said */

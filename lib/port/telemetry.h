@@ -74,6 +74,13 @@ int latency_info(struct call *call);
 /* telemetry_querier.c */
 int querier_info(struct call *call);
 
+/* telemetry_reset.c: counters as they are shown, the second and third with the lock. */
+void shown_counters(
+	const struct msf_port *port, uint16_t worker, struct msf_port_counters *ret_counters);
+void shown_counters_of_all(const struct msf_port *port, struct msf_port_counters *ret_counters);
+void shown_totals(const struct msf_port *port, struct port_totals *ret_totals);
+int stats_reset(struct call *call);
+
 /* telemetry_unwanted.c */
 int unwanted_list(struct call *call);
 

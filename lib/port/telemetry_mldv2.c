@@ -145,18 +145,20 @@ port_stats(struct call *call)
 {
 	struct msf_port *port;
 	struct msf_port_counters counters;
+	struct port_totals totals;
 
 	if (!arg_count(call, 1, 1, "port") || !arg_port(call, 0, &port))
 		return 0;
-	msf_port_get_counters(port, &counters);
-	rte_tel_data_start_dict(call->data);
 	pthread_mutex_lock(&call->msf->lock);
-	put_received(call->data, mldv2_host_stats(port->host), &counters);
-	put_sent(call->data, mldv2_host_stats(port->host));
+	shown_counters_of_all(port, &counters);
+	shown_totals(port, &totals);
 	pthread_mutex_unlock(&call->msf->lock);
-	put_uint(call->data, "tx_retry", port->tx_retry);
-	put_uint(call->data, "node_answered", port->node.answered);
-	put_uint(call->data, "node_ignored", port->node.ignored);
+	rte_tel_data_start_dict(call->data);
+	put_received(call->data, &totals.host, &counters);
+	put_sent(call->data, &totals.host);
+	put_uint(call->data, "tx_retry", totals.tx_retry);
+	put_uint(call->data, "node_answered", totals.node_answered);
+	put_uint(call->data, "node_ignored", totals.node_ignored);
 	return 0;
 }
 
@@ -310,6 +312,8 @@ const struct command mldv2_commands[] = {
 		"From a change to its Report, from there to the first packet, from a Query to the "
 		"answer. Parameters: port",
 		false},
+	{"/mldv2/stats/reset", stats_reset,
+		"Counters of a port, or of all, begin anew. Parameters: [port]", true},
 	{"/mldv2/source/list", source_list,
 		"The sources a group's filters name, who wants them, what came. Parameters: "
 		"port,group[,offset]",

@@ -23,11 +23,11 @@ filter_stats(struct call *call)
 	if (!arg_count(call, 1, 2, "port[,worker]") || !arg_port(call, 0, &port))
 		return 0;
 	if (call->n_args == 1)
-		msf_port_get_counters(port, &counters);
+		shown_counters_of_all(port, &counters);
 	else if (!arg_worker(call, 1, port, &worker))
 		return 0;
 	else
-		msf_port_get_worker_counters(port, worker, &counters);
+		shown_counters(port, worker, &counters);
 	rte_tel_data_start_dict(dict);
 	put_uint(dict, "rx_packets", counters.rx_packets);
 	put_uint(dict, "rx_multicast", counters.rx_multicast);

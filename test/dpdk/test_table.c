@@ -685,6 +685,45 @@ TEST(counters_of_a_new_membership)
 	table_free(table);
 }
 
+/* A slot that is dying meanwhile, one that is revived after it, one that goes to another key. */
+TEST(counts_begin_anew)
+{
+	struct table *table = make_table(64);
+
+	EXPECT_EQ(include_range(table, 1, 1, 3), 0);
+	for (uint32_t source = 1; source <= 3; source++)
+		traffic(table, source, 1, 10);
+	traffic(table, 9, 1, 6);
+	EXPECT_EQ(include_range(table, 1, 2, 2), 0); /* 1 is dying */
+	expect_group(table, 1, 30, 6);
+	EXPECT_EQ(table_reset_counts(table), 0);
+	expect_group(table, 1, 0, 0);
+	expect_flow(table, 2, 1, 0);
+	traffic(table, 2, 1, 4);
+	traffic(table, 9, 1, 1);
+	expect_flow(table, 2, 1, 4);
+	expect_group(table, 1, 4, 1);
+	EXPECT_EQ(include_range(table, 1, 1, 3), 0); /* 1 is revived */
+	expect_flow(table, 1, 1, 0);
+	expect_group(table, 1, 4, 1);
+	traffic(table, 1, 1, 2);
+	EXPECT_EQ(table_reset_counts(table), 0); /* once more */
+	expect_group(table, 1, 0, 0);
+	traffic(table, 1, 1, 5);
+	expect_flow(table, 1, 1, 5);
+	EXPECT_EQ(include_range(table, 1, 2, 2), 0);
+	expect_group(table, 1, 5, 0);
+	drain(table);
+	expect_group(table, 1, 5, 0);
+	EXPECT_EQ(include_range(table, 1, 0, 0), 0);
+	drain(table);
+	EXPECT(table->base == NULL);
+	EXPECT_EQ(include_range(table, 2, 1, 60), 0);
+	for (uint32_t source = 1; source <= 60; source++)
+		expect_flow(table, source, 2, 0);
+	table_free(table);
+}
+
 /* Slots go from key to key; no key inherits counts. */
 TEST(counters_are_not_inherited)
 {

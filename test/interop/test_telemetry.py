@@ -18,7 +18,7 @@ READ = ["/mldv2/latency", "/mldv2/source/list", "/mldv2/tunable", "/mldv2/log", 
         "/msf/exception", "/mldv2/port/list", "/mldv2/port/info", "/mldv2/port/stats", "/mldv2/querier/info",
         "/mldv2/group/list", "/mldv2/group/info", "/mldv2/doctor", "/msf/stats", "/msf/flow/list",
         "/msf/unwanted", "/msf/socket/list", "/msf/socket/info", "/msf/get"]
-CHANGE = ["/mldv2/reload", "/msf/socket/open", "/msf/socket/close", "/msf/join", "/msf/leave",
+CHANGE = ["/mldv2/reload", "/mldv2/stats/reset", "/msf/socket/open", "/msf/socket/close", "/msf/join", "/msf/leave",
           "/msf/join_source", "/msf/leave_source", "/msf/block_source", "/msf/unblock_source",
           "/msf/set"]
 
