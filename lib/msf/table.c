@@ -230,11 +230,9 @@ forget_gone(const void *node, VISIT visit, int depth)
 }
 
 /* Slots that are dying have given what they counted to their groups already. */
-int
+void
 table_reset_counts(struct table *table)
 {
-	if (table_reserve_base(table) < 0)
-		return -ENOMEM;
 	for (uint32_t i = 0; i < table->n_slots; i++) {
 		if (table->slots[i].state != SLOT_LIVE)
 			continue;
@@ -244,7 +242,12 @@ table_reset_counts(struct table *table)
 		table_rebase(table, i, &count);
 	}
 	twalk(table->tree, forget_gone);
-	return 0;
+}
+
+int
+table_reserve_reset(struct table *table)
+{
+	return table_reserve_base(table);
 }
 
 int

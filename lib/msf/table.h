@@ -172,8 +172,9 @@ int table_count_group(
 uint32_t table_group_size(const struct table *table, const struct in6_addr *group);
 void table_group_entry(const struct table *table, const struct in6_addr *group, uint32_t i,
 	struct in6_addr *ret_source, struct flow_count *ret_count);
-/* Writer: all that was counted so far counts no more. 0 or -ENOMEM. */
-int table_reset_counts(struct table *table);
+/* Writer: all that was counted so far counts no more. First room for it: 0 or -ENOMEM. */
+int table_reserve_reset(struct table *table);
+void table_reset_counts(struct table *table);
 int table_count_flow(
 	const struct table *table, const struct table_key *key, struct flow_count *ret_count);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Telemetry: counters that begin anew for people. Nobody writes a worker's counters but the
- * worker: what they were is subtracted from what they are. Those of the C API go on.
+ * worker: what they were is subtracted from what they are. Of those of the C API only sockets'
+ * begin anew too.
  */
 #include <assert.h>
 #include <errno.h>
@@ -67,17 +68,14 @@ prepare(struct msf_port *port)
 		port->zero = calloc(1,
 			sizeof(*port->zero) +
 				port->conf.n_workers * sizeof(port->zero->workers[0]));
-	return port->zero != NULL ? table_reset_counts(port->table) : -ENOMEM;
+	return port->zero != NULL ? table_reserve_reset(port->table) : -ENOMEM;
 }
 
-/* With the lock. */
-static int
+/* Prepared, with the lock. */
+static void
 reset(struct msf_port *port)
 {
-	int ret = prepare(port);
-
-	if (ret < 0)
-		return ret;
+	table_reset_counts(port->table);
 	get_totals(port, &port->zero->totals);
 	for (uint16_t i = 0; i < port->conf.n_workers; i++)
 		msf_port_get_worker_counters(port, i, &port->zero->workers[i]);
@@ -85,7 +83,6 @@ reset(struct msf_port *port)
 		port->socket_base[socket] = port_socket_total(port, socket);
 	latency_forget(&port->latency);
 	memset(port->asked, 0, sizeof(port->asked));
-	return 0;
 }
 
 int
@@ -99,7 +96,10 @@ stats_reset(struct call *call)
 	pthread_mutex_lock(&call->msf->lock);
 	for (uint32_t i = 0; (port = port_at(call->msf, i)) != NULL && ret == 0; i++)
 		if (only == NULL || only == port)
-			ret = reset(port);
+			ret = prepare(port);
+	for (uint32_t i = 0; (port = port_at(call->msf, i)) != NULL && ret == 0; i++)
+		if (only == NULL || only == port)
+			reset(port);
 	pthread_mutex_unlock(&call->msf->lock);
 	return msf_telemetry_result(call->data, ret, "no memory");
 }
