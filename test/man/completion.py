@@ -57,6 +57,9 @@ def cases():
     yield "mld6query", complete("mld6query", "--") - {"--"}, options(QUERY)
     yield "mldv2-top", complete("mldv2-top", ""), options("/usr/bin/python3", "-B", TOP)
     yield "mldv2-top --sort", complete("mldv2-top", "--sort", "p"), {"passed"}
+    yield "mldv2-top --sort=", complete("mldv2-top", "--sort", "="), \
+        {"group", "passed", "dropped"}
+    yield "mldv2-top --sort=p", complete("mldv2-top", "--sort", "=", "p"), {"passed"}
     yield "mld6query -i", complete("mld6query", "-i", "lo") & {"lo"}, {"lo"}
     yield "a number has no completion", complete("mld6query", "--count", ""), set()
     with tempfile.TemporaryDirectory() as directory:
