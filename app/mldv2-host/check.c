@@ -121,7 +121,21 @@ try_all(struct trial *trial, struct memberships *memberships)
 	memberships_sort(memberships, trial->file, trial->problems);
 }
 
+/* But those that the file overrules. */
 static void
+try_joins(struct trial *trial, struct memberships *joins, const struct memberships *file)
+{
+	for (uint32_t i = 0; i < joins->n; i++) {
+		struct wanted *join = &joins->items[i];
+
+		join->ifindex = trial_port(trial, join->port);
+		if (memberships_find(file, join) == NULL)
+			try_one(trial, join);
+	}
+	memberships_sort(joins, trial->file, trial->problems);
+}
+
+void
 check_memberships(struct args *args, const struct config *config, struct memberships *memberships,
 	struct problems *problems)
 {
@@ -134,7 +148,7 @@ check_memberships(struct args *args, const struct config *config, struct members
 	for (unsigned int i = 0; i < config->n_sockets; i++)
 		trial_socket(&trial, config->sockets[i].name);
 	try_all(&trial, memberships);
-	try_all(&trial, &args->joins);
+	try_joins(&trial, &args->joins, memberships);
 	msf_free(trial.msf);
 }
 

@@ -19,6 +19,7 @@
 #include "idle.h"
 #include "ports.h"
 #include "reload.h"
+#include "save.h"
 #include "service.h"
 #include "tunable.h"
 
@@ -108,6 +109,7 @@ start_telemetry(struct host *host)
 	if (msf_telemetry_start(host->msf, !host->args.no_control) < 0 ||
 		exceptions_register(host) < 0 ||
 		reload_register(host, !host->args.no_control) < 0 ||
+		save_register(!host->args.no_control) < 0 ||
 		tunable_register(host, !host->args.no_control) < 0)
 		return fail(EXIT_FAILURE, "telemetry commands cannot be registered");
 	return 0;
@@ -209,6 +211,7 @@ static void
 finish(struct host *host)
 {
 	reload_unregister();
+	save_unregister();
 	msf_telemetry_stop();
 	exceptions_unregister();
 	exceptions_close(host);

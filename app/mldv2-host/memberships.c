@@ -20,8 +20,8 @@ complain(char *error, size_t size, const char *format, ...)
 	return -1;
 }
 
-static struct wanted *
-append(struct memberships *memberships)
+struct wanted *
+memberships_append(struct memberships *memberships)
 {
 	if (memberships->n == memberships->room) {
 		uint32_t room = memberships->room ? 2 * memberships->room : 16;
@@ -129,7 +129,7 @@ parse_line(struct memberships *memberships, char *text, unsigned int line, char 
 	text[strcspn(text, "#")] = '\0';
 	if (text[strspn(text, " \t\r\n")] == '\0')
 		return 0;
-	wanted = append(memberships);
+	wanted = memberships_append(memberships);
 	if (wanted == NULL)
 		return complain(error, size, "no memory");
 	wanted->line = line;
@@ -206,7 +206,7 @@ memberships_add_join(struct memberships *memberships, const char *port, const ch
 	if (wanted != NULL && (source == NULL || wanted->mode == MLDV2_EXCLUDE))
 		return complain(error, size, "the group is joined by another --join already");
 	if (wanted == NULL) {
-		wanted = append(memberships);
+		wanted = memberships_append(memberships);
 		if (wanted == NULL)
 			return complain(error, size, "no memory");
 		strcpy(wanted->socket, "cli");
@@ -273,4 +273,13 @@ memberships_find(const struct memberships *memberships, const struct wanted *lik
 		return NULL;
 	return bsearch(
 		like, memberships->items, memberships->n, sizeof(*memberships->items), compare);
+}
+
+bool
+memberships_are_same(const struct wanted *a, const struct wanted *b)
+{
+	struct mldv2_filter x = {a->mode, a->n_sources, a->sources};
+	struct mldv2_filter y = {b->mode, b->n_sources, b->sources};
+
+	return mldv2_filter_equal(&x, &y);
 }

@@ -33,6 +33,9 @@ void memberships_read(struct memberships *memberships, const char *file, struct 
 int memberships_add_join(struct memberships *memberships, const char *port, const char *group,
 	const char *source, char *error, size_t size);
 
+/* A new entry, all zero, at the end. NULL: no memory. */
+struct wanted *memberships_append(struct memberships *memberships);
+
 void memberships_fini(struct memberships *memberships);
 
 /* Once all have ifindexes: put them into the order that memberships_find() needs. What names
@@ -42,5 +45,8 @@ void memberships_sort(struct memberships *memberships, const char *file, struct 
 /* The entry for the same socket, port and group, or NULL. Both sides have ifindexes. */
 const struct wanted *memberships_find(
 	const struct memberships *memberships, const struct wanted *like);
+
+/* Whether both ask for the same sources. */
+bool memberships_are_same(const struct wanted *a, const struct wanted *b);
 
 #endif

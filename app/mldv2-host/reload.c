@@ -168,14 +168,32 @@ carry_out(struct host *host, struct plan *plan, const char *file, struct problem
 	return ret;
 }
 
+/* What --join says of a socket and group that the file has, too, the file says otherwise: so
+ * what was saved is what is there again. */
+static bool
+is_overruled(const struct host *host, const struct wanted *join)
+{
+	const struct wanted *line = memberships_find(&host->memberships, join);
+	char group[INET6_ADDRSTRLEN];
+
+	if (line != NULL && !memberships_are_same(line, join))
+		fprintf(stderr, "mldv2-host: --join: %s: %s:%u is in force instead\n",
+			inet_ntop(AF_INET6, &join->group, group, sizeof(group)),
+			host->args.memberships, line->line);
+	return line != NULL;
+}
+
 static int
 plan_joins(struct host *host, struct plan *plan, const struct memberships *memberships,
 	const char *file, struct problems *problems)
 {
 	for (uint32_t i = 0; i < memberships->n; i++) {
 		const struct wanted *wanted = &memberships->items[i];
-		int socket = open_socket(host, plan, wanted, file, problems);
+		int socket;
 
+		if (wanted->line == 0 && is_overruled(host, wanted))
+			continue;
+		socket = open_socket(host, plan, wanted, file, problems);
 		if (socket < 0)
 			return socket;
 		plan_set(plan, socket, wanted, false);
@@ -202,15 +220,6 @@ reload_apply_all(struct host *host, struct problems *problems)
 		plan_undo(host, &plan);
 	plan_fini(&plan);
 	return ret < 0 ? -1 : 0;
-}
-
-static bool
-is_same(const struct wanted *a, const struct wanted *b)
-{
-	struct mldv2_filter x = {a->mode, a->n_sources, a->sources};
-	struct mldv2_filter y = {b->mode, b->n_sources, b->sources};
-
-	return mldv2_filter_equal(&x, &y);
 }
 
 static bool
@@ -241,7 +250,7 @@ plan_difference(struct host *host, struct plan *plan, const struct memberships *
 		const struct wanted *old = memberships_find(&host->memberships, wanted);
 		int socket;
 
-		if (old != NULL && is_same(old, wanted))
+		if (old != NULL && memberships_are_same(old, wanted))
 			continue;
 		socket = open_socket(host, plan, wanted, file, problems);
 		if (socket < 0)

@@ -2,6 +2,7 @@
 /* Sinks by socket: opened, shared, closed. What workers do with them stands in deliver.c. */
 #include "sink.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -60,6 +61,10 @@ sink_parse(struct sink_spec *ret_spec, const char *text, char *error, size_t siz
 	if (strlen(text) > SINK_TEXT_MAX)
 		return sink_complain(
 			-EINVAL, error, size, "a sink of more than %d characters", SINK_TEXT_MAX);
+	for (const char *at = text; *at != '\0'; at++)
+		if (iscntrl((unsigned char)*at))
+			return sink_complain(-EINVAL, error, size,
+				"a sink with a control character (octet %d)", *at);
 	if (strcmp(text, "count") != 0) {
 		for (spec.kind = SINK_RING; spec.kind < SINK_KINDS; spec.kind++)
 			if (strncmp(text, kinds[spec.kind].prefix, 5) == 0)

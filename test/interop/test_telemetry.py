@@ -18,7 +18,8 @@ READ = ["/mldv2/latency", "/mldv2/source/list", "/mldv2/tunable", "/mldv2/log", 
         "/msf/exception", "/mldv2/port/list", "/mldv2/port/info", "/mldv2/port/stats", "/mldv2/querier/info",
         "/mldv2/group/list", "/mldv2/group/info", "/mldv2/doctor", "/msf/stats", "/msf/flow/list",
         "/msf/unwanted", "/msf/socket/list", "/msf/socket/info", "/msf/get"]
-CHANGE = ["/mldv2/reload", "/mldv2/stats/reset", "/msf/socket/open", "/msf/socket/close", "/msf/join", "/msf/leave",
+CHANGE = ["/mldv2/reload", "/mldv2/save", "/mldv2/stats/reset", "/msf/socket/open",
+          "/msf/socket/close", "/msf/join", "/msf/leave",
           "/msf/join_source", "/msf/leave_source", "/msf/block_source", "/msf/unblock_source",
           "/msf/set"]
 
@@ -90,7 +91,8 @@ def test_commands_exist_and_have_help(bench):
         assert isinstance(text, (str, dict)), command
         words = text if isinstance(text, str) else " ".join(text.values())
         assert 10 < len(words) < 128, f"{command}: {words}"
-        if command not in ("/mldv2/port/list", "/msf/socket/list", "/mldv2/reload", "/msf/mem"):
+        if command not in ("/mldv2/port/list", "/msf/socket/list", "/mldv2/reload", "/mldv2/save",
+                           "/msf/mem"):
             assert "Parameters" in words, f"{command}: {words}"
 
 
