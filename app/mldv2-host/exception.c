@@ -39,7 +39,7 @@ objection(const struct host *host, const struct port_section *section, int peer)
 	const struct port_section *other;
 
 	if (peer < 0)
-		return "there is no such port";
+		return "there is no such port, there are ";
 	if (peer == ethdev_find(section->name))
 		return "is the port itself";
 	if (exception_of_peer(host, peer) != NULL)
@@ -48,6 +48,19 @@ objection(const struct host *host, const struct port_section *section, int peer)
 	if (other != NULL && other->settings.enabled)
 		return "has a section of its own that puts it under MLD: say enabled = no there";
 	return NULL;
+}
+
+static int
+refuse(const struct host *host, const struct port_section *section, int peer, const char *reason)
+{
+	char names[ETHDEV_LIST_SIZE] = "";
+
+	if (peer < 0)
+		ethdev_list(names, sizeof(names));
+	fprintf(stderr, "mldv2-host: %s:%u: exception: port %s%s %s%s\n", host->args.config,
+		section->exception_line, section->settings.exception, peer < 0 ? ":" : "", reason,
+		names);
+	return EXIT_USAGE;
 }
 
 int
@@ -61,11 +74,8 @@ exceptions_find(struct host *host)
 		if (name[0] == '\0')
 			continue;
 		reason = objection(host, section, peer);
-		if (reason != NULL) {
-			fprintf(stderr, "mldv2-host: %s:%u: exception: port %s %s\n",
-				host->args.config, section->exception_line, name, reason);
-			return EXIT_USAGE;
-		}
+		if (reason != NULL)
+			return refuse(host, section, peer, reason);
 		host->exceptions[host->n_exceptions++] = (struct exception){
 			.port_id = ethdev_find(section->name),
 			.peer_id = peer,
@@ -92,6 +102,17 @@ exceptions_open(struct host *host)
 }
 
 void
+exception_announce(const struct exception *exception)
+{
+	char device[RTE_ETH_NAME_MAX_LEN] = "", peer[RTE_ETH_NAME_MAX_LEN] = "";
+
+	rte_eth_dev_get_name_by_port(exception->port_id, device);
+	rte_eth_dev_get_name_by_port(exception->peer_id, peer);
+	fprintf(stderr, "mldv2-host: port %u (%s) is the exception port of port %u (%s)\n",
+		exception->peer_id, peer, exception->port_id, device);
+}
+
+void
 exceptions_close(struct host *host)
 {
 	for (unsigned int i = 0; i < host->n_exceptions; i++) {
@@ -107,6 +128,15 @@ put(struct rte_tel_data *data, const char *name, uint64_t value)
 }
 
 static void
+put_device(struct rte_tel_data *data, const char *name, uint16_t port_id)
+{
+	char device[RTE_ETH_NAME_MAX_LEN] = "";
+
+	rte_eth_dev_get_name_by_port(port_id, device);
+	rte_tel_data_add_dict_string(data, name, device);
+}
+
+static void
 answer(struct rte_tel_data *data, const struct exception *exception)
 {
 	struct sink_count to = sink_total(exception->to_peer);
@@ -114,7 +144,9 @@ answer(struct rte_tel_data *data, const struct exception *exception)
 
 	rte_tel_data_start_dict(data);
 	put(data, "port", exception->port_id);
+	put_device(data, "device", exception->port_id);
 	put(data, "exception", exception->peer_id);
+	put_device(data, "exception_device", exception->peer_id);
 	put(data, "to_packets", to.packets);
 	put(data, "to_drops", to.drops);
 	put(data, "from_packets", from.packets);

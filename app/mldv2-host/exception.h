@@ -29,6 +29,8 @@ const struct exception *exception_of_peer(const struct host *host, uint16_t peer
 
 /* Once tx queues are there, and before workers run. */
 int exceptions_open(struct host *host);
+/* One line on stderr. */
+void exception_announce(const struct exception *exception);
 /* No worker runs any more. */
 void exceptions_close(struct host *host);
 

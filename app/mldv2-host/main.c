@@ -169,8 +169,7 @@ announce(const struct host *host)
 		fprintf(stderr, "mldv2-host " VERSION ": port %u (%s) is under MLD\n",
 			host->ports[i].port_id, host->ports[i].device);
 	for (unsigned int i = 0; i < host->n_exceptions; i++)
-		fprintf(stderr, "mldv2-host: port %u is the exception port of port %u\n",
-			host->exceptions[i].peer_id, host->exceptions[i].port_id);
+		exception_announce(&host->exceptions[i]);
 }
 
 /* dpdk-dumpcap and dpdk-pdump may attach. Without it all else works, so it fails nothing;

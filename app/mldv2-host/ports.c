@@ -24,36 +24,18 @@ static int __attribute__((format(printf, 2, 3))) fail(int status, const char *fo
 	return status;
 }
 
-/* "0 (net_tap0), 1 (net_tap1)". */
-static void
-list_names(char *text, size_t size)
-{
-	char device[RTE_ETH_NAME_MAX_LEN];
-	size_t used = 0;
-	uint16_t id;
-
-	snprintf(text, size, "none at all");
-	RTE_ETH_FOREACH_DEV(id) {
-		rte_eth_dev_get_name_by_port(id, device);
-		used += snprintf(
-			text + used, size - used, "%s%u (%s)", used > 0 ? ", " : "", id, device);
-		if (used >= size)
-			return;
-	}
-}
-
 void
 ports_check_sections(struct config *config, const char *file, struct problems *problems)
 {
 	const struct port_section *of[RTE_MAX_ETHPORTS] = {NULL};
-	char names[256];
+	char names[ETHDEV_LIST_SIZE];
 
 	for (unsigned int i = 0; i < config->n_ports; i++) {
 		struct port_section *section = &config->ports[i];
 		int id = ethdev_find(section->name);
 
 		if (id < 0) {
-			list_names(names, sizeof(names));
+			ethdev_list(names, sizeof(names));
 			problems_add(problems, file, section->line,
 				"port %s: there is no such port, there are %s", section->name,
 				names);
@@ -138,13 +120,16 @@ find_sinks(struct host *host)
 	for (unsigned int i = 0; i < host->config.n_sockets; i++) {
 		const struct socket_section *section = &host->config.sockets[i];
 		const char *name = SINK_NAME(section->sink.text);
+		char names[ETHDEV_LIST_SIZE];
 		int id = ethdev_find(name);
 
 		if (section->sink.kind != SINK_PORT)
 			continue;
-		if (id < 0)
-			return fail(EXIT_USAGE, "%s:%u: sink: there is no port %s",
-				host->args.config, section->sink_line, name);
+		if (id < 0) {
+			ethdev_list(names, sizeof(names));
+			return fail(EXIT_USAGE, "%s:%u: sink: there is no port %s, there are %s",
+				host->args.config, section->sink_line, name, names);
+		}
 		if (host->tx[id].exception)
 			return fail(EXIT_USAGE, "%s:%u: sink: port %s is one end of an exception",
 				host->args.config, section->sink_line, name);

@@ -43,6 +43,20 @@ find_port(const struct host *host, const char *name)
 	return NULL;
 }
 
+static void
+complain_port(struct problems *problems, const struct wanted *wanted, const char *file)
+{
+	char what[sizeof(wanted->port) + 64], names[ETHDEV_LIST_SIZE] = "";
+	bool there = ethdev_find(wanted->port) >= 0;
+
+	snprintf(what, sizeof(what),
+		there ? "port %s is not under MLD" : "port %s: there is no such port, there are ",
+		wanted->port);
+	if (!there)
+		ethdev_list(names, sizeof(names));
+	complain(problems, wanted, file, what, names);
+}
+
 void
 reload_resolve(const struct host *host, struct memberships *memberships, const char *file,
 	struct problems *problems)
@@ -54,7 +68,7 @@ reload_resolve(const struct host *host, struct memberships *memberships, const c
 		const struct host_port *port = find_port(host, wanted->port);
 
 		if (port == NULL)
-			complain(problems, wanted, file, "no such port: ", wanted->port);
+			complain_port(problems, wanted, file);
 		else
 			wanted->ifindex = port->port != NULL ? msf_port_ifindex(port->port)
 							     : (uint32_t)port->port_id + 1;

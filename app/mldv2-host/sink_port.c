@@ -10,10 +10,14 @@
 static int
 port_open(struct sink *sink, const char *name, char *error, size_t size)
 {
+	char names[ETHDEV_LIST_SIZE];
 	int id = ethdev_find(name);
 
-	if (id < 0)
-		return sink_complain(-ENODEV, error, size, "sink: there is no port %.60s", name);
+	if (id < 0) {
+		ethdev_list(names, sizeof(names));
+		return sink_complain(-ENODEV, error, size,
+			"sink: there is no port %.60s, there are %.*s", name, 128, names);
+	}
 
 	const struct port_tx *tx = &sink->conf->tx[id];
 
