@@ -89,7 +89,7 @@ INFO = {
     "memory_requests_total": ("Objects asked for, by account.", C),
     "memory_failures_total": ("Objects refused, by account.", C),
     # latency
-    "latency_seconds": ("Latency since the start, by kind and quantile.", G),
+    "latency_seconds": ("Latency since the start, by kind: half are below p50, 99 % below p99.", G),
     "latency_observations_total": ("Latencies measured, by kind.", C),
 }
 
@@ -264,8 +264,8 @@ def of_latency(latency, labels):
             continue
         mine = {**labels, "kind": kind}
         out.append(("latency_observations_total", seen["count"], mine))
-        out += [("latency_seconds", seen[key] / 1e6, {**mine, "quantile": quantile})
-                for key, quantile in (("p50_us", "0.5"), ("p99_us", "0.99"), ("max_us", "1"))
+        out += [("latency_seconds", seen[key] / 1e6, {**mine, "statistic": statistic})
+                for key, statistic in (("p50_us", "p50"), ("p99_us", "p99"), ("max_us", "max"))
                 if key in seen]
     return out
 
