@@ -63,7 +63,7 @@ trial_port(struct trial *trial, const char *name)
 			return i + 1;
 	if (trial->n_ports == PORTS_MAX)
 		return -EMFILE;
-	ret = msf_interface_add(trial->msf, &takes_all, NULL);
+	ret = interface_add(trial->msf, &takes_all, NULL);
 	if (ret > 0)
 		trial->ports[trial->n_ports++] = name;
 	return ret;

@@ -12,7 +12,6 @@
  * mldv2_sources_normalize() makes such a list from any other.
  */
 
-#include <endian.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,6 +34,13 @@ struct mldv2_filter {
 	const struct in6_addr *sources; /**< ascending, no duplicates; may be NULL when n is 0 */
 };
 
+/** The 64 bits of 8 octets in network order; endian.h has this only beyond C11. */
+static inline uint64_t
+mldv2_be64(uint64_t octets)
+{
+	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? octets : __builtin_bswap64(octets);
+}
+
 /** Order of addresses: as octet strings, so as in the IPv6 header. */
 static inline int
 mldv2_addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
@@ -46,7 +52,7 @@ mldv2_addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
 
 	const int i = x[0] == y[0]; /* the half that decides */
 
-	return (be64toh(x[i]) > be64toh(y[i])) - (be64toh(x[i]) < be64toh(y[i]));
+	return (mldv2_be64(x[i]) > mldv2_be64(y[i])) - (mldv2_be64(x[i]) < mldv2_be64(y[i]));
 }
 
 /** @return "include" or "exclude". */

@@ -37,8 +37,8 @@ struct msf_backend {
 };
 
 /* Add an interface. Returns its ifindex (1 and up), -EMFILE, -ENOMEM. */
-int msf_interface_add(struct msf *msf, const struct msf_backend *backend, void *port);
+int interface_add(struct msf *msf, const struct msf_backend *backend, void *port);
 /* Take it back, as long as it is the last one and nobody joined on it. */
-void msf_interface_remove_last(struct msf *msf, uint32_t ifindex);
+void interface_remove_last(struct msf *msf, uint32_t ifindex);
 
 #endif

@@ -148,7 +148,7 @@ msf_get_conf(struct msf *msf, struct msf_conf *ret_conf)
 }
 
 int
-msf_interface_add(struct msf *msf, const struct msf_backend *backend, void *port)
+interface_add(struct msf *msf, const struct msf_backend *backend, void *port)
 {
 	int ret = -EMFILE;
 
@@ -167,7 +167,7 @@ msf_interface_add(struct msf *msf, const struct msf_backend *backend, void *port
 
 /* Only the last one can go, and only while it has no group. */
 void
-msf_interface_remove_last(struct msf *msf, uint32_t ifindex)
+interface_remove_last(struct msf *msf, uint32_t ifindex)
 {
 	pthread_mutex_lock(&msf->lock);
 	if (ifindex == msf->n_interfaces && msf->interfaces[ifindex - 1].n_groups == 0)

@@ -17,7 +17,7 @@
 
 RTE_LOG_REGISTER(log_type_protocol, msf.protocol, NOTICE)
 RTE_LOG_REGISTER(log_type_filter, msf.filter, NOTICE)
-RTE_LOG_REGISTER(msf_log_port, msf.port, NOTICE)
+RTE_LOG_REGISTER(log_type_port, msf.port, NOTICE)
 RTE_LOG_REGISTER(log_type_control, msf.control, NOTICE)
 
 struct line {
@@ -59,7 +59,7 @@ log_area_type(enum log_area area)
 	case LOG_CONTROL:
 		return log_type_control;
 	default:
-		return msf_log_port;
+		return log_type_port;
 	}
 }
 

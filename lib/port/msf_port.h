@@ -12,9 +12,6 @@
  * starts a thread. Contexts are independent of each other.
  */
 
-#include <rte_mbuf.h>
-#include <rte_rcu_qsbr.h>
-
 #include "mldv2_host.h"
 #include "msf.h"
 #include "msf_verdict.h"
@@ -22,6 +19,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* DPDK's, by pointer only: what is in them differs between versions of DPDK. */
+struct rte_mbuf;
+struct rte_mempool;
+struct rte_rcu_qsbr;
+struct rte_tel_data;
 
 struct msf_port;
 
@@ -217,7 +220,7 @@ void msf_telemetry_set_sockets(const struct msf_socket_ops *ops);
  * @return 0, -EBUSY (another context is served), or what rte_telemetry says.
  */
 int msf_telemetry_start(struct msf *msf, bool control);
-struct rte_tel_data;
+
 /**
  * Answer a telemetry command that changes something: {"result": 0}, or the errno with its
  * name and a message. @return 0, for the callback to return.

@@ -165,7 +165,7 @@ parts_create(struct msf_port *port)
 static int
 attach(struct msf_port *port)
 {
-	int ret = msf_interface_add(port->msf, &port_backend, port);
+	int ret = interface_add(port->msf, &port_backend, port);
 
 	if (ret < 0)
 		return ret;
@@ -176,7 +176,7 @@ attach(struct msf_port *port)
 	port->ifindex = ret;
 	ret = node_join_groups(port);
 	if (ret < 0) {
-		msf_interface_remove_last(port->msf, port->ifindex);
+		interface_remove_last(port->msf, port->ifindex);
 		port->ifindex = 0;
 	}
 	return ret;

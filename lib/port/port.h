@@ -5,6 +5,7 @@
 /* Private to lib/port. */
 
 #include <rte_ether.h>
+#include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
 

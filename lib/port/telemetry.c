@@ -269,12 +269,12 @@ find_command(const struct command *commands, const char *name)
 static int
 serve(const char *name, const char *params, struct rte_tel_data *data)
 {
-	const struct command *command = find_command(mldv2_commands, name);
+	const struct command *command = find_command(commands_of_mldv2, name);
 	struct call call = {.data = data};
 	int ret;
 
 	if (command == NULL)
-		command = find_command(msf_commands, name);
+		command = find_command(commands_of_msf, name);
 	if (command == NULL)
 		return -EINVAL;
 	if (params != NULL && strlen(name) + 1 + strlen(params) >= COMMAND_MAX)
@@ -335,8 +335,8 @@ msf_telemetry_start(struct msf *msf, bool control)
 		return ret;
 	registered = true;
 	controllable = control;
-	ret = register_commands(mldv2_commands, control);
-	return ret < 0 ? ret : register_commands(msf_commands, control);
+	ret = register_commands(commands_of_mldv2, control);
+	return ret < 0 ? ret : register_commands(commands_of_msf, control);
 }
 
 void

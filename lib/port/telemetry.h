@@ -92,7 +92,7 @@ struct command {
 	bool control;
 };
 
-extern const struct command mldv2_commands[], msf_commands[];
+extern const struct command commands_of_mldv2[], commands_of_msf[];
 
 /* The interface's port, NULL past the end. With the context's lock or without. */
 struct msf_port *port_at(const struct msf *msf, uint32_t i);

@@ -300,7 +300,7 @@ group_info(struct call *call)
 	return 0;
 }
 
-const struct command mldv2_commands[] = {
+const struct command commands_of_mldv2[] = {
 	{"/mldv2/port/list", port_list, "Ports under MLD. No parameters", false},
 	{"/mldv2/port/info", port_info, "A port and its listener. Parameters: port", false},
 	{"/mldv2/port/stats", port_stats, "Messages by kind and fate. Parameters: port", false},

@@ -372,7 +372,7 @@ get_filter(struct call *call)
 
 #define SOURCE_REQUEST "Parameters: socket,port,group,source"
 
-const struct command msf_commands[] = {
+const struct command commands_of_msf[] = {
 	{"/msf/stats", filter_stats,
 		"Packets by fate, of all workers or one. Parameters: port[,worker]", false},
 	{"/msf/mem", memory_info, "Memory of filters, in octets. No parameters", false},

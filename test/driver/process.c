@@ -56,7 +56,7 @@ create(const char *where)
 		return NULL;
 	}
 	for (int i = 0; i < PORTS; i++)
-		target->ifindex[i] = msf_interface_add(target->msf, &backend, target);
+		target->ifindex[i] = interface_add(target->msf, &backend, target);
 	return target;
 }
 

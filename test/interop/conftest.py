@@ -20,6 +20,7 @@ sys.path.insert(0, HERE)
 import bench as bench_module  # noqa: E402
 import host as host_module  # noqa: E402
 import hugepages as hugepages_module  # noqa: E402
+import installed as installed_module  # noqa: E402
 import netns  # noqa: E402
 import tshark  # noqa: E402
 import v1_mode  # noqa: E402
@@ -178,3 +179,12 @@ def watched(namespace):
     yield start
     for current in started:
         current.close()
+
+
+@pytest.fixture(scope="session")
+def installation(able, tmp_path_factory):
+    """What `make install` puts into a directory of its own."""
+    build = os.environ.get("MLDV2_BUILD", "")
+    if not os.path.exists(os.path.join(build, "build.ninja")):
+        pytest.skip("MLDV2_BUILD does not name the build directory")
+    return installed_module.Installed(build, tmp_path_factory.mktemp("installed"))

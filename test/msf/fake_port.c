@@ -161,7 +161,7 @@ struct fake_port *
 fake_port_create(struct msf *msf)
 {
 	struct fake_port *port = calloc(1, sizeof(*port));
-	int ifindex = port == NULL ? -1 : msf_interface_add(msf, &fake_backend, port);
+	int ifindex = port == NULL ? -1 : interface_add(msf, &fake_backend, port);
 
 	if (ifindex < 1) {
 		free(port);
