@@ -58,13 +58,13 @@ sink_parse(struct sink_spec *ret_spec, const char *text, char *error, size_t siz
 {
 	struct sink_spec spec = {.kind = SINK_COUNT};
 
-	if (strlen(text) > SINK_TEXT_MAX)
-		return sink_complain(
-			-EINVAL, error, size, "a sink of more than %d characters", SINK_TEXT_MAX);
 	for (const char *at = text; *at != '\0'; at++)
 		if (iscntrl((unsigned char)*at))
 			return sink_complain(-EINVAL, error, size,
 				"a sink with a control character (octet %d)", *at);
+	if (strlen(text) > SINK_TEXT_MAX)
+		return sink_complain(
+			-EINVAL, error, size, "a sink of more than %d characters", SINK_TEXT_MAX);
 	if (strcmp(text, "count") != 0) {
 		for (spec.kind = SINK_RING; spec.kind < SINK_KINDS; spec.kind++)
 			if (strncmp(text, kinds[spec.kind].prefix, 5) == 0)

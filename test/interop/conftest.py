@@ -7,8 +7,10 @@ share through the fixture `bench`. MLDV2_NO_SKIP=1 makes a skipped test a failed
 """
 
 import os
+import pathlib
 import signal
 import sys
+import tempfile
 import time
 
 import pytest
@@ -179,6 +181,13 @@ def watched(namespace):
     yield start
     for current in started:
         current.close()
+
+
+@pytest.fixture
+def sink_dir():
+    """A directory whose path is short enough for a sink, wherever the build directory is."""
+    with tempfile.TemporaryDirectory(prefix="mldv2-") as path:
+        yield pathlib.Path(path)
 
 
 @pytest.fixture(scope="session")
