@@ -34,11 +34,15 @@ struct msf_backend {
 	void (*abort)(void *port, void *token);
 	/* A socket number is in use again: what was counted for it was another's. */
 	void (*opened)(void *port, int socket);
+	/* The context is no more. May be NULL. */
+	void (*orphaned)(void *port);
 };
 
-/* Add an interface. Returns its ifindex (1 and up), -EMFILE, -ENOMEM. */
+/* Add an interface. Returns its ifindex (1 and up, of one that has gone, too), -EMFILE. */
 int interface_add(struct msf *msf, const struct msf_backend *backend, void *port);
-/* Take it back, as long as it is the last one and nobody joined on it. */
-void interface_remove_last(struct msf *msf, uint32_t ifindex);
+/* All sockets leave all groups on it, as if each had asked for it. 0 or -ENOMEM. */
+int interface_leave(struct msf *msf, uint32_t ifindex);
+/* Take it away with all memberships on it; the backend is not asked and learns nothing. */
+void interface_remove(struct msf *msf, uint32_t ifindex);
 
 #endif

@@ -57,7 +57,7 @@ TAILQ_HEAD(msf_group_list, msf_group);
 
 struct msf_interface {
 	uint32_t ifindex;
-	const struct msf_backend *backend;
+	const struct msf_backend *backend; /* NULL: it has gone, and its place is free */
 	void *port;
 	void *tree; /* of struct msf_group, tsearch(3) */
 	struct msf_group_list groups;
@@ -86,7 +86,7 @@ struct msf {
 	int number; /* of the context */
 	struct msf_conf conf;
 	struct msf_interface interfaces[INTERFACES_MAX];
-	uint32_t n_interfaces;
+	uint32_t n_interfaces;	    /* places, to the last that is taken */
 	struct msf_socket *sockets; /* SOCKET_SLOTS */
 	uint32_t n_sockets;	    /* open */
 	struct msf_memory memory;
@@ -102,6 +102,10 @@ int stack_batch(struct msf *msf, const struct msf_request *requests, uint32_t n)
 /* All of these with the lock held. */
 struct msf_socket *socket_get(struct msf *msf, int socket);
 int interface_get(struct msf *msf, uint32_t ifindex, struct msf_interface **ret_interface);
+/* A socket was opened; nothing, where no interface is. */
+void interface_opened(const struct msf_interface *interface, int socket);
+/* The context goes. */
+void interface_orphan(struct msf *msf, struct msf_interface *interface);
 struct msf_group *interface_group(
 	const struct msf_interface *interface, const struct in6_addr *addr);
 struct membership *group_membership(const struct msf_group *group, int socket);
@@ -153,6 +157,8 @@ int transaction_begin(struct transaction *txn, struct msf *msf, uint32_t edits);
 /* A group that is not there yet, touched. NULL: no memory. */
 struct msf_group *transaction_group_create(
 	struct transaction *txn, struct msf_interface *interface, const struct in6_addr *addr);
+/* Out of both lists and the account. */
+void membership_detach(struct msf *msf, struct membership *membership);
 /* The group is to be merged again; it goes when it has no member then. */
 void transaction_touch(struct transaction *txn, struct msf_group *group);
 int transaction_replace(struct transaction *txn, struct msf_group *group, int socket,

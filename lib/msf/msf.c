@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Contexts, sockets and interfaces. What sockets ask for stands in request.c. */
+/* Contexts and their sockets. What sockets ask for stands in request.c. */
 #include "msf.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <search.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,30 +90,6 @@ msf_create(struct msf **ret_msf, const struct msf_conf *conf)
 	return 0;
 }
 
-static void
-nothing(void *node)
-{
-	(void)node; /* the list frees the groups, tdestroy only its own nodes */
-}
-
-static void
-interface_fini(struct msf_interface *interface)
-{
-	struct msf_group *group;
-	struct membership *membership;
-
-	tdestroy(interface->tree, nothing);
-	while ((group = TAILQ_FIRST(&interface->groups)) != NULL) {
-		TAILQ_REMOVE(&interface->groups, group, link);
-		while ((membership = TAILQ_FIRST(&group->members)) != NULL) {
-			TAILQ_REMOVE(&group->members, membership, of_group);
-			free(membership);
-		}
-		free(group->sources);
-		free(group);
-	}
-}
-
 void
 msf_free(struct msf *msf)
 {
@@ -122,7 +97,7 @@ msf_free(struct msf *msf)
 		return;
 	contexts[msf->number] = NULL;
 	for (uint32_t i = 0; i < msf->n_interfaces; i++)
-		interface_fini(&msf->interfaces[i]);
+		interface_orphan(msf, &msf->interfaces[i]);
 	pthread_mutex_destroy(&msf->lock);
 	free(msf->sockets);
 	free(msf);
@@ -145,48 +120,6 @@ msf_get_conf(struct msf *msf, struct msf_conf *ret_conf)
 	pthread_mutex_lock(&msf->lock);
 	*ret_conf = msf->conf;
 	pthread_mutex_unlock(&msf->lock);
-}
-
-int
-interface_add(struct msf *msf, const struct msf_backend *backend, void *port)
-{
-	int ret = -EMFILE;
-
-	pthread_mutex_lock(&msf->lock);
-	if (msf->n_interfaces < INTERFACES_MAX) {
-		struct msf_interface *interface = &msf->interfaces[msf->n_interfaces++];
-
-		*interface = (struct msf_interface){
-			.ifindex = msf->n_interfaces, .backend = backend, .port = port};
-		TAILQ_INIT(&interface->groups);
-		ret = interface->ifindex;
-	}
-	pthread_mutex_unlock(&msf->lock);
-	return ret;
-}
-
-/* Only the last one can go, and only while it has no group. */
-void
-interface_remove_last(struct msf *msf, uint32_t ifindex)
-{
-	pthread_mutex_lock(&msf->lock);
-	if (ifindex == msf->n_interfaces && msf->interfaces[ifindex - 1].n_groups == 0)
-		msf->n_interfaces--;
-	pthread_mutex_unlock(&msf->lock);
-}
-
-/* 0 means any: the only interface, for there is no route table to choose by. */
-int
-interface_get(struct msf *msf, uint32_t ifindex, struct msf_interface **ret_interface)
-{
-	if (ifindex == 0 && msf->n_interfaces > 1)
-		return -EINVAL;
-	if (ifindex == 0)
-		ifindex = 1;
-	if (ifindex > msf->n_interfaces)
-		return -ENODEV;
-	*ret_interface = &msf->interfaces[ifindex - 1];
-	return 0;
 }
 
 struct msf_socket *
@@ -266,7 +199,7 @@ msf_socket_open(struct msf *msf, const char *name)
 		socket->idempotent_set = false;
 		msf->n_sockets++;
 		for (uint32_t i = 0; i < msf->n_interfaces; i++)
-			msf->interfaces[i].backend->opened(msf->interfaces[i].port, ret);
+			interface_opened(&msf->interfaces[i], ret);
 		if (msf->trace != NULL)
 			msf->trace->of_socket(msf, ret, "opened", 0);
 	}

@@ -115,8 +115,8 @@ attach(struct msf *msf, struct membership *membership, struct membership *next_o
 	membership_charge(msf, membership);
 }
 
-static void
-detach(struct msf *msf, struct membership *membership)
+void
+membership_detach(struct msf *msf, struct membership *membership)
 {
 	struct msf_socket *socket = &msf->sockets[membership->socket];
 
@@ -137,7 +137,7 @@ edit_do(struct msf *msf, struct edit *edit)
 	if (edit->old != NULL) {
 		edit->next_of_socket = TAILQ_NEXT(edit->old, of_socket);
 		edit->next_of_group = TAILQ_NEXT(edit->old, of_group);
-		detach(msf, edit->old);
+		membership_detach(msf, edit->old);
 	}
 }
 
@@ -146,7 +146,7 @@ static void
 edit_undo(struct msf *msf, struct edit *edit)
 {
 	if (edit->new != NULL)
-		detach(msf, edit->new);
+		membership_detach(msf, edit->new);
 	if (edit->old != NULL)
 		attach(msf, edit->old, edit->next_of_socket, edit->next_of_group);
 	free(edit->new);

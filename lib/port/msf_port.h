@@ -104,7 +104,20 @@ void msf_port_conf_init(struct msf_port_conf *conf);
 int msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_port_conf *conf);
 
 /**
- * After msf_free(), and when no worker uses the port any more. NULL is allowed.
+ * All sockets leave all groups on the port, as does the port itself its solicited-node groups:
+ * State-Change Reports say so in the next steps, until msf_port_is_quiet(). Before
+ * msf_port_free() of a port whose context lives on, or goes. Any thread.
+ * @return 0; -ENOMEM: nothing was left.
+ */
+int msf_port_leave(struct msf_port *port);
+
+/**
+ * The end of a port: before msf_free(), and the context lives on without it, or after. Of what
+ * sockets still have joined on it they are relieved, and no Report says so. Its ifindex is free
+ * for the next port of the context.
+ *
+ * When no worker uses the port any more and no thread is in a call about it, nor will be;
+ * functions of msf.h and telemetry commands may run. NULL is allowed.
  */
 void msf_port_free(struct msf_port *port);
 

@@ -163,7 +163,7 @@ parts_create(struct msf_port *port)
 
 /* Become an interface of the context. 0, or a negative errno and it is none. */
 static int
-attach(struct msf_port *port)
+join_context(struct msf_port *port)
 {
 	int ret = interface_add(port->msf, &port_backend, port);
 
@@ -176,9 +176,20 @@ attach(struct msf_port *port)
 	port->ifindex = ret;
 	ret = node_join_groups(port);
 	if (ret < 0) {
-		interface_remove_last(port->msf, port->ifindex);
+		interface_remove(port->msf, port->ifindex);
 		port->ifindex = 0;
 	}
+	return ret;
+}
+
+static int
+attach(struct msf_port *port)
+{
+	telemetry_hold();
+
+	int ret = join_context(port);
+
+	telemetry_release();
 	return ret;
 }
 
@@ -214,6 +225,24 @@ msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_po
 	return 0;
 }
 
+int
+msf_port_leave(struct msf_port *port)
+{
+	return interface_leave(port->msf, port->ifindex);
+}
+
+/* Nobody finds it any more: no socket, no telemetry client, no event of the device. */
+static void
+leave_context(struct msf_port *port)
+{
+	port_unwatch_events(port);
+	if (port->msf == NULL)
+		return;
+	telemetry_hold();
+	interface_remove(port->msf, port->ifindex);
+	telemetry_release();
+}
+
 void
 msf_port_free(struct msf_port *port)
 {
@@ -221,7 +250,7 @@ msf_port_free(struct msf_port *port)
 		return;
 	log_flush();
 	if (port->ifindex > 0)
-		port_unwatch_events(port);
+		leave_context(port);
 	mac_nic_fini(&port->nic);
 	mac_filter_fini(&port->macs);
 	node_destroy(port);

@@ -92,7 +92,7 @@ struct msf_port {
 	struct msf_port_conf conf;
 	char device[64];
 	struct rte_ether_addr mac;
-	struct msf *msf;
+	struct msf *msf; /* NULL: it went before us */
 	uint32_t ifindex;
 
 	/* guarded by the context's lock */
@@ -130,6 +130,10 @@ void port_wake(const struct msf_port *port);
  * malloc'ed. 0 or -ENOMEM. */
 int port_unwanted(const struct msf_port *port, unsigned int kinds, struct unwanted_seen **ret_seen,
 	uint32_t *ret_n);
+
+/* telemetry.c: no command runs between the two, and none has a port in hand. */
+void telemetry_hold(void);
+void telemetry_release(void);
 
 /* port_link.c */
 void port_watch_events(struct msf_port *port);

@@ -146,7 +146,16 @@ port_opened(void *opaque, int socket)
 	port->socket_base[socket] = port_socket_total(port, socket);
 }
 
+static void
+port_orphaned(void *opaque)
+{
+	struct msf_port *port = opaque;
+
+	port->msf = NULL;
+}
+
 const struct msf_backend port_backend = {
+	.orphaned = port_orphaned,
 	.opened = port_opened,
 	.prepare = port_prepare,
 	.commit = port_commit,

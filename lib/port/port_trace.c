@@ -342,13 +342,12 @@ result_name(int result)
 static void
 add_interface(struct text *text, const struct msf *msf, uint32_t ifindex)
 {
-	const struct msf_interface *interface = &msf->interfaces[ifindex > 0 ? ifindex - 1 : 0];
-	const struct msf_port *port = interface->port;
+	struct msf_interface *interface;
 
-	if (ifindex > msf->n_interfaces || (ifindex == 0 && msf->n_interfaces != 1))
+	if (interface_get((struct msf *)msf, ifindex, &interface) < 0)
 		add(text, "interface %u", ifindex);
 	else
-		add(text, "port %u", port->conf.port_id);
+		add(text, "port %u", ((const struct msf_port *)interface->port)->conf.port_id);
 }
 
 static void

@@ -184,7 +184,10 @@ parse_number(const char *text, uint32_t *ret_number)
 struct msf_port *
 port_at(const struct msf *msf, uint32_t i)
 {
-	return i < msf->n_interfaces ? msf->interfaces[i].port : NULL;
+	for (uint32_t place = 0; place < msf->n_interfaces; place++)
+		if (msf->interfaces[place].port != NULL && i-- == 0)
+			return msf->interfaces[place].port;
+	return NULL;
 }
 
 bool
@@ -310,6 +313,18 @@ register_commands(const struct command *commands, bool control)
 			return ret;
 	}
 	return 0;
+}
+
+void
+telemetry_hold(void)
+{
+	pthread_mutex_lock(&serve_lock);
+}
+
+void
+telemetry_release(void)
+{
+	pthread_mutex_unlock(&serve_lock);
 }
 
 void

@@ -43,7 +43,7 @@ opened(void *port, int socket)
 	(void)socket;
 }
 
-static const struct msf_backend backend = {agree, pass, pass, opened};
+static const struct msf_backend backend = {agree, pass, pass, opened, NULL};
 
 static struct target *
 create(const char *where)

@@ -168,6 +168,17 @@ TEST(close_socket)
 	EXPECT_LT(4, try_call("close", call_close));
 }
 
+static int
+call_leave_interface(struct world *world)
+{
+	return interface_leave(world->msf, 1);
+}
+
+TEST(leave_interface)
+{
+	EXPECT_LT(2, try_call("leave interface", call_leave_interface));
+}
+
 static struct sockaddr_storage
 storage_of(const struct in6_addr *addr)
 {
