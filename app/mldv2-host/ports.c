@@ -297,18 +297,10 @@ fill_conf(const struct host *host, const struct host_port *port, struct msf_port
 	msf_port_conf_init(conf);
 	conf->port_id = port->port_id;
 	conf->n_workers = port->queues.rx;
-	conf->entries = settings->table_entries;
 	conf->pool = host->pool;
 	conf->qsbr = host->qsbr;
-	conf->link_local = settings->link_local;
-	memcpy(conf->addresses, settings->addresses, sizeof(conf->addresses));
-	conf->n_addresses = settings->n_addresses;
 	conf->wake_fd = host->wake_fd;
-	conf->host = settings->host;
-	conf->solicited_node = settings->solicited_node;
-	conf->duplicate_address_detection = settings->duplicate_address_detection;
-	conf->neighbour_advertisements = settings->neighbour_advertisements;
-	conf->echo = settings->echo;
+	port_settings_fill(settings, conf);
 	conf->host.ssm_range = host->config.msf.ssm_range;
 	conf->host.ssm_exclude = host->config.msf.ssm_exclude;
 }
