@@ -5,8 +5,9 @@
 /*
  * Tests in a page: TEST(name) { ... } defines and registers one, EXPECT_*() check, and the
  * program prints TAP. A failed check is reported and the test goes on; REQUIRE() ends it.
- * Included by exactly one source file of a program, for it holds main(). A first argument on
- * the command line selects the tests whose name contains it.
+ * Included by exactly one source file of a program, for it holds main(), unless TESTING_NO_MAIN
+ * is defined: then only the checks are used. A first argument on the command line selects the
+ * tests whose name contains it.
  */
 
 #include <inttypes.h>
@@ -88,6 +89,7 @@ testing_fail(const char *file, int line, const char *format, ...)
 			FAIL("%s\n#    is: %s\n#   not: %s", #a, expect_a, expect_b); \
 	} while (0)
 
+#ifndef TESTING_NO_MAIN
 int
 main(int argc, char **argv)
 {
@@ -105,5 +107,6 @@ main(int argc, char **argv)
 	printf("1..%u\n", n);
 	return failed > 0;
 }
+#endif
 
 #endif

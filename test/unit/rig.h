@@ -25,6 +25,7 @@ struct rig {
 	void (*heard)(struct rig *rig, const struct mldv2_report *report); /* may be NULL */
 	void *listener;							   /* of heard() */
 	bool lose;	  /* reports are polled and never leave: the transmit queue is full */
+	bool quiet;	  /* nothing is written down */
 	uint32_t mtu;	  /* what the Reports are held against */
 	uint32_t n_lines; /* Reports since the last rig_take() */
 	uint64_t at_ms[RIG_LINES];
@@ -194,6 +195,8 @@ rig_write_down(struct rig *rig, const struct mldv2_report *report)
 	rig_check_report(rig, report, size);
 	if (rig->heard != NULL)
 		rig->heard(rig, report);
+	if (rig->quiet)
+		return;
 	if (rig->n_lines > 0)
 		rig_print(rig, " | ");
 	for (uint32_t i = 0; i < report->n_records; i++) {
