@@ -11,9 +11,10 @@ help:
 	@echo "make test     every test; ends with a count"
 	@echo "make check    format, lint, dependency rule"
 	@echo "make bench    speed against baselines, and which targets were met"
+	@echo "make fuzz     the fuzz targets, a minute each (FUZZ_SECONDS, FUZZ_TARGETS)"
 	@echo "make build    only build"
 	@echo "make install  build and install (DESTDIR is honoured)"
-	@echo "make clean    remove $(BUILD_DIR)/ and build-bench/"
+	@echo "make clean    remove $(BUILD_DIR)/, build-bench/ and build-fuzz/"
 
 run:
 	@tools/run
@@ -29,6 +30,10 @@ bench: export BUILD_DIR := $(if $(filter file,$(origin BUILD_DIR)),build-bench,$
 bench:
 	@tools/bench
 
+fuzz: export BUILD_DIR := $(if $(filter file,$(origin BUILD_DIR)),build-fuzz,$(BUILD_DIR))
+fuzz:
+	@tools/fuzz
+
 build:
 	@tools/setup run
 	@tools/build
@@ -38,6 +43,6 @@ install: build
 	@test -n "$(DESTDIR)" || ldconfig
 
 clean:
-	@rm -rf $(BUILD_DIR) build-bench
+	@rm -rf $(BUILD_DIR) build-bench build-fuzz
 
-.PHONY: help run test check bench build install clean
+.PHONY: help run test check bench fuzz build install clean
