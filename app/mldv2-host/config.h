@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "config_key.h"
+#include "problems.h"
 #include "sink.h"
 
 #define CONFIG_PORTS_MAX   64

@@ -8,10 +8,8 @@
  * looks at the file first.
  */
 
+#include "config_key.h"
 #include "problems.h"
-
-#define CONFIG_NAME_MAX	 64
-#define CONFIG_VALUE_MAX 256
 
 struct config_entry {
 	unsigned int line;

@@ -141,21 +141,6 @@ control_run(struct host *host)
 	}
 }
 
-/* All copies must fit: the gaps between them shrink with their number. */
-static void
-shorten_gaps(struct msf_port *port)
-{
-	struct mldv2_host_conf conf;
-	struct mldv2_host_status status;
-	uint32_t gap;
-
-	msf_port_get_host(port, &conf, &status);
-	gap = LEAVE_SPREAD_MS / (status.robustness - 1);
-	if (conf.unsolicited_report_interval_ms > gap)
-		conf.unsolicited_report_interval_ms = gap;
-	msf_port_set_host_conf(port, &conf);
-}
-
 static bool
 is_quiet(const struct host *host)
 {
@@ -188,8 +173,8 @@ control_leave(struct host *host)
 	if (!silence_ports(host))
 		return;
 	for (unsigned int i = 0; i < host->n_ports; i++)
-		shorten_gaps(host->ports[i].port);
-	msf_close_all(host->msf);
+		if (!host->ports[i].is_silent)
+			msf_port_leave(host->ports[i].port, LEAVE_SPREAD_MS);
 	do
 		step(host, alone);
 	while (!is_quiet(host) && msf_now_ms() < end_ms);

@@ -4,9 +4,12 @@
 
 /* Ports of ethdev: found, configured, started, stopped. */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <rte_mempool.h>
 
-#include "config.h"
+#include "ethdev_name.h"
 
 /* Queues of a port. */
 struct ethdev_queues {
@@ -36,12 +39,5 @@ int ethdev_setup(uint16_t port_id, struct ethdev_queues queues, uint16_t mtu,
 int ethdev_start(uint16_t port_id);
 void ethdev_stop(uint16_t port_id);
 void ethdev_close(uint16_t port_id);
-
-/* The port id of "0" or "net_tap0", or -1. */
-int ethdev_find(const char *name);
-
-/* "0 (net_tap0), 1 (net_tap1)", or "none at all"; cut to fit. */
-#define ETHDEV_LIST_SIZE 256
-void ethdev_list(char *text, size_t size);
 
 #endif

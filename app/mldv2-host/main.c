@@ -96,9 +96,34 @@ count_by_telemetry(void *opaque, int socket, uint64_t *ret_packets, uint64_t *re
 	return true;
 }
 
+/* What tunables are of, while reload_hold() keeps it in place. */
+static struct host *tuned;
+
+static struct msf_port *
+tuned_port(unsigned int i)
+{
+	return i < tuned->n_ports ? tuned->ports[i].port : NULL;
+}
+
+static const struct tunable_target *
+hold_tunables(void)
+{
+	static struct tunable_target target = {.port = tuned_port};
+
+	tuned = reload_hold();
+	if (tuned == NULL)
+		return NULL;
+	target.msf = tuned->msf;
+	target.of_all = &tuned->tunables;
+	return &target;
+}
+
+static const struct tunable_owner tunable_owner = {hold_tunables, reload_release};
+
 static int
 start_telemetry(struct host *host)
 {
+	host->tunables = host->config.defaults.host;
 	host->socket_ops = (struct msf_socket_ops){
 		.open = open_by_telemetry,
 		.close = close_by_telemetry,
@@ -110,7 +135,7 @@ start_telemetry(struct host *host)
 		exceptions_register(host) < 0 ||
 		reload_register(host, !host->args.no_control) < 0 ||
 		save_register(!host->args.no_control) < 0 ||
-		tunable_register(host, !host->args.no_control) < 0)
+		tunable_register(&tunable_owner, !host->args.no_control) < 0)
 		return fail(EXIT_FAILURE, "telemetry commands cannot be registered");
 	return 0;
 }

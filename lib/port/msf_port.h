@@ -107,9 +107,11 @@ int msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct ms
  * All sockets leave all groups on the port, as does the port itself its solicited-node groups:
  * State-Change Reports say so in the next steps, until msf_port_is_quiet(). Before
  * msf_port_free() of a port whose context lives on, or goes. Any thread.
+ * @param within_ms  all copies of the Reports leave within so many milliseconds, for which the
+ *                   Unsolicited Report Interval is made shorter, for good; 0: it stays
  * @return 0; -ENOMEM: nothing was left.
  */
-int msf_port_leave(struct msf_port *port);
+int msf_port_leave(struct msf_port *port, uint32_t within_ms);
 
 /**
  * The end of a port: before msf_free(), and the context lives on without it, or after. Of what
@@ -123,6 +125,9 @@ void msf_port_free(struct msf_port *port);
 
 /** The interface's handle, for msf.h. */
 uint32_t msf_port_ifindex(const struct msf_port *port);
+
+/** ethdev's number of the port. */
+uint16_t msf_port_id(const struct msf_port *port);
 
 /**
  * A burst as it came from rte_eth_rx_burst(): MLD messages are taken out, unwanted multicast

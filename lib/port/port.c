@@ -225,9 +225,28 @@ msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_po
 	return 0;
 }
 
-int
-msf_port_leave(struct msf_port *port)
+/* All copies must fit: the gaps between them shrink with their number. */
+static void
+shorten_gaps(struct msf_port *port, uint32_t within_ms)
 {
+	struct mldv2_host_conf conf;
+	struct mldv2_host_status status;
+	uint32_t gap;
+
+	msf_port_get_host(port, &conf, &status);
+	gap = status.robustness > 1 ? within_ms / (status.robustness - 1) : within_ms;
+	if (gap < 1)
+		gap = 1;
+	if (conf.unsolicited_report_interval_ms > gap)
+		conf.unsolicited_report_interval_ms = gap;
+	msf_port_set_host_conf(port, &conf);
+}
+
+int
+msf_port_leave(struct msf_port *port, uint32_t within_ms)
+{
+	if (within_ms > 0)
+		shorten_gaps(port, within_ms);
 	return interface_leave(port->msf, port->ifindex);
 }
 
@@ -286,6 +305,12 @@ uint32_t
 msf_port_ifindex(const struct msf_port *port)
 {
 	return port->ifindex;
+}
+
+uint16_t
+msf_port_id(const struct msf_port *port)
+{
+	return port->conf.port_id;
 }
 
 static void

@@ -44,7 +44,7 @@ put_globals(struct rte_tel_data *dict, const struct msf_port *port)
 	for (unsigned int i = 0; all != NULL && i < port->node.n_globals; i++) {
 		const struct global *global = &port->node.globals[i];
 		struct rte_tel_data *one = new_dict();
-		char key[8];
+		char key[16];
 
 		if (one == NULL)
 			break;

@@ -80,7 +80,7 @@ TEST(leave_tells_the_link)
 	rig_run(&rig, 5000);
 	EXPECT_EQ(count_records(1, MLDV2_TO_EX), 2);
 	EXPECT_EQ(receive(&rig, 1), 1);
-	EXPECT_EQ(msf_port_leave(rig.port), 0);
+	EXPECT_EQ(msf_port_leave(rig.port, 0), 0);
 	EXPECT(!msf_port_is_quiet(rig.port));
 	EXPECT(!is_joined(&rig, 0, 1));
 	EXPECT_EQ(receive(&rig, 1), 0);
@@ -123,7 +123,7 @@ TEST(come_and_go)
 			EXPECT_EQ(join(&rig, j % 4, j), 0);
 		EXPECT_EQ(receive(&rig, 1), 1);
 		if (i & 1)
-			EXPECT_EQ(msf_port_leave(rig.port), 0);
+			EXPECT_EQ(msf_port_leave(rig.port, 0), 0);
 		rig_run(&rig, 3);
 		EXPECT_EQ(receive(&rig, 1), i & 1 ? 0 : 1);
 		msf_port_free(rig.port);

@@ -6,10 +6,12 @@
 
 #include <stddef.h>
 
-#include "config_file.h"
 #include "mldv2_host.h"
 #include "msf.h"
 #include "msf_port.h"
+
+#define CONFIG_NAME_MAX	 64
+#define CONFIG_VALUE_MAX 256
 
 /* What holds for a port: [mldv2], overridden by its own section. */
 struct port_settings {

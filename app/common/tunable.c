@@ -2,21 +2,24 @@
 #include "tunable.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_common.h>
 #include <rte_telemetry.h>
 
 #include "compat.h"
-#include "reload.h"
+#include "ethdev_name.h"
 
 #define USAGE "[name[,value[,port]]]"
 
+static const struct tunable_owner *served;
 static bool may_change;
 
 /* A command, its parameters apart; too many are one too many. */
 struct call {
-	struct host *host;
+	const struct tunable_target *target;
 	struct rte_tel_data *data;
 	char text[256];
 	char *args[4];
@@ -62,42 +65,44 @@ list_names(struct call *call)
 }
 
 static uint32_t
-value_of_port(const struct config_tunable *tunable, const struct host_port *port)
+value_of_port(const struct config_tunable *tunable, struct msf_port *port)
 {
-	struct port_settings settings = port->settings;
+	struct port_settings settings;
 
-	msf_port_get_host(port->port, &settings.host, NULL);
+	msf_port_get_host(port, &settings.host, NULL);
 	return config_tunable_get(tunable, &settings);
 }
 
 static uint32_t
-value_of_all(const struct host *host, const struct config_tunable *tunable)
+value_of_all(const struct tunable_target *target, const struct config_tunable *tunable)
 {
-	struct port_settings settings = {.host = host->tunables};
+	struct port_settings settings = {.host = *target->of_all};
 	struct msf_conf conf;
 
-	msf_get_conf(host->msf, &conf);
+	msf_get_conf(target->msf, &conf);
 	return config_tunable_get(tunable, tunable->of_port ? (void *)&settings : (void *)&conf);
 }
 
 static uint32_t
 default_of(const struct config_tunable *tunable)
 {
-	static struct config config;
+	struct port_settings settings;
+	struct msf_conf conf;
 
-	config_init(&config);
-	return config_tunable_get(
-		tunable, tunable->of_port ? (void *)&config.defaults : (void *)&config.msf);
+	port_settings_init(&settings);
+	msf_conf_init(&conf);
+	return config_tunable_get(tunable, tunable->of_port ? (void *)&settings : (void *)&conf);
 }
 
 static int
 show(struct call *call, const struct config_tunable *tunable)
 {
 	struct rte_tel_data *dict = call->data, *ports;
+	struct msf_port *port;
 
 	rte_tel_data_start_dict(dict);
 	rte_tel_data_add_dict_string(dict, "name", tunable->name);
-	rte_tel_data_add_dict_uint(dict, "value", value_of_all(call->host, tunable));
+	rte_tel_data_add_dict_uint(dict, "value", value_of_all(call->target, tunable));
 	rte_tel_data_add_dict_uint(dict, "default", default_of(tunable));
 	rte_tel_data_add_dict_uint(dict, "min", tunable->low);
 	rte_tel_data_add_dict_uint(dict, "max", tunable->high);
@@ -106,12 +111,11 @@ show(struct call *call, const struct config_tunable *tunable)
 	if (ports == NULL)
 		return 0;
 	rte_tel_data_start_dict(ports);
-	for (unsigned int i = 0; tunable->of_port && i < call->host->n_ports; i++) {
+	for (unsigned int i = 0; tunable->of_port && (port = call->target->port(i)) != NULL; i++) {
 		char id[8];
 
-		snprintf(id, sizeof(id), "%u", call->host->ports[i].port_id);
-		rte_tel_data_add_dict_uint(
-			ports, id, value_of_port(tunable, &call->host->ports[i]));
+		snprintf(id, sizeof(id), "%u", msf_port_id(port));
+		rte_tel_data_add_dict_uint(ports, id, value_of_port(tunable, port));
 	}
 	rte_tel_data_add_dict_container(dict, "ports", ports, 0);
 	return 0;
@@ -133,43 +137,44 @@ set_limits(struct call *call, const struct config_tunable *tunable)
 	if (call->n > 2)
 		return refuse(call, -EINVAL, "%s is the same for all ports, expected name,value",
 			tunable->name);
-	msf_get_conf(call->host->msf, &conf);
+	msf_get_conf(call->target->msf, &conf);
 	if (config_tunable_set(tunable, call->args[1], &conf, right, sizeof(right)) < 0)
 		return bad_value(call, right);
 	return msf_telemetry_result(
-		call->data, msf_set_conf(call->host->msf, &conf), "out of range");
+		call->data, msf_set_conf(call->target->msf, &conf), "out of range");
 }
 
 /* NULL, and the call is answered, for one that is not there. */
-static struct host_port *
+static struct msf_port *
 find_port(struct call *call)
 {
 	int id = ethdev_find(call->args[2]);
+	struct msf_port *port;
 
-	for (unsigned int i = 0; i < call->host->n_ports; i++)
-		if (call->host->ports[i].port_id == id)
-			return &call->host->ports[i];
+	for (unsigned int i = 0; (port = call->target->port(i)) != NULL; i++)
+		if (msf_port_id(port) == id)
+			return port;
 	refuse(call, -ENODEV, "no port %.60s under MLD: see /mldv2/port/list", call->args[2]);
 	return NULL;
 }
 
 static int
-set_port(struct host_port *port, const struct config_tunable *tunable, const char *value)
+set_port(struct msf_port *port, const struct config_tunable *tunable, const char *value)
 {
-	struct port_settings settings = port->settings;
+	struct port_settings settings;
 	char right[96];
 
-	msf_port_get_host(port->port, &settings.host, NULL);
+	msf_port_get_host(port, &settings.host, NULL);
 	if (config_tunable_set(tunable, value, &settings, right, sizeof(right)) < 0)
 		return -EINVAL;
-	return msf_port_set_host_conf(port->port, &settings.host);
+	return msf_port_set_host_conf(port, &settings.host);
 }
 
 static int
 set_ports(struct call *call, const struct config_tunable *tunable)
 {
-	struct port_settings all = {.host = call->host->tunables};
-	struct host_port *only = NULL;
+	struct port_settings all = {.host = *call->target->of_all};
+	struct msf_port *only = NULL, *port;
 	char right[96];
 	int ret = 0;
 
@@ -178,10 +183,10 @@ set_ports(struct call *call, const struct config_tunable *tunable)
 	if (config_tunable_set(tunable, call->args[1], &all, right, sizeof(right)) < 0)
 		return bad_value(call, right);
 	if (only == NULL)
-		call->host->tunables = all.host;
-	for (unsigned int i = 0; i < call->host->n_ports && ret == 0; i++)
-		if (only == NULL || only == &call->host->ports[i])
-			ret = set_port(&call->host->ports[i], tunable, call->args[1]);
+		*call->target->of_all = all.host;
+	for (unsigned int i = 0; (port = call->target->port(i)) != NULL && ret == 0; i++)
+		if (only == NULL || only == port)
+			ret = set_port(port, tunable, call->args[1]);
 	return msf_telemetry_result(call->data, ret, "out of range");
 }
 
@@ -216,17 +221,18 @@ on_tunable(const char *command, const char *params, struct rte_tel_data *data)
 	snprintf(call.text, sizeof(call.text), "%s", params != NULL ? params : "");
 	while (call.text[0] != '\0' && rest != NULL && call.n < RTE_DIM(call.args))
 		call.args[call.n++] = strsep(&rest, ",");
-	call.host = reload_hold();
-	ret = call.host != NULL ? answer(&call) : refuse(&call, -ESHUTDOWN, "shutting down");
-	reload_release();
+	call.target = served->hold();
+	ret = call.target != NULL ? answer(&call)
+				  : refuse(&call, -ESHUTDOWN, "nothing is under MLD");
+	served->release();
 	return ret;
 }
 
 int
-tunable_register(struct host *host, bool control)
+tunable_register(const struct tunable_owner *owner, bool control)
 {
+	served = owner;
 	may_change = control;
-	host->tunables = host->config.defaults.host;
 	return rte_telemetry_register_cmd("/mldv2/tunable", on_tunable,
 		"Names of the tunables; one of them; set it. Parameters: " USAGE);
 }
