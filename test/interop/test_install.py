@@ -38,6 +38,7 @@ def test_what_is_installed(installation):
                 for end in (".a", ".so", ".so.0", f".so.{version()}")}
     expected |= {f"{libdir}/pkgconfig/{name}.pc" for name in ("mldv2", "msf", "msf-libs")}
     expected |= {"sbin/mldv2-host", "bin/mld6query", "bin/mldv2-top"}
+    expected |= {f"{libdir}/mldv2-host/testpmd-mldv2.so"}
     expected |= {f"share/man/man{p.suffix[1:]}/{p.name}" for p in (ROOT / "doc/man").glob("*.[0-9]")}
     expected |= {f"share/bash-completion/completions/{p.name}"
                  for p in (ROOT / "share/bash-completion").iterdir()}
@@ -71,6 +72,8 @@ def test_pkg_config(installation):
     assert requires == []
     assert installation.pkg_config("--print-requires", "msf") == ["msf-libs"]
     assert installation.pkg_config("--print-requires", "msf-libs")[0] == "libdpdk"
+    [plugin] = installation.pkg_config("--variable=testpmd_plugin", "msf")
+    assert pathlib.Path(plugin).exists()
     assert set(installation.pkg_config("--libs", "mldv2")) == {f"-L{installation.lib}", "-lmldv2"}
 
 
