@@ -12,6 +12,7 @@ help:
 	@echo "make check    format, lint, dependency rule"
 	@echo "make bench    speed against baselines, and which targets were met"
 	@echo "make fuzz     the fuzz targets, a minute each (FUZZ_SECONDS, FUZZ_TARGETS)"
+	@echo "make doc      the reference of the public headers, in $(BUILD_DIR)/doc/html"
 	@echo "make build    only build"
 	@echo "make install  build and install (DESTDIR is honoured)"
 	@echo "make clean    remove $(BUILD_DIR)/, build-bench/ and build-fuzz/"
@@ -34,6 +35,9 @@ fuzz: export BUILD_DIR := $(if $(filter file,$(origin BUILD_DIR)),build-fuzz,$(B
 fuzz:
 	@tools/fuzz
 
+doc:
+	@tools/doc
+
 build:
 	@tools/setup run
 	@tools/build
@@ -45,4 +49,4 @@ install: build
 clean:
 	@rm -rf $(BUILD_DIR) build-bench build-fuzz
 
-.PHONY: help run test check bench fuzz build install clean
+.PHONY: help run test check bench fuzz doc build install clean

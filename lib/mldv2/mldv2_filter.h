@@ -7,8 +7,13 @@
  * Source filter values (RFC 9777 section 4): a mode and an ascending list of sources,
  * and the set algebra on such lists.
  *
- * Nothing here allocates or keeps state. Every function may be called from any thread.
- * Lists are ascending in the order of mldv2_addr_cmp() and hold no address twice;
+ * Nothing here allocates or keeps state, and nothing can fail.
+ *
+ * @par Threads
+ * Every function may be called from any thread, workers among them.
+ *
+ * @par Lists
+ * They are ascending in the order of mldv2_addr_cmp() and hold no address twice;
  * mldv2_sources_normalize() makes such a list from any other.
  */
 
@@ -29,19 +34,26 @@ enum mldv2_mode {
 
 /** A source filter: a view, it does not own its sources. */
 struct mldv2_filter {
-	enum mldv2_mode mode;
-	uint32_t n_sources;
+	enum mldv2_mode mode;		/**< what the sources mean */
+	uint32_t n_sources;		/**< addresses at sources */
 	const struct in6_addr *sources; /**< ascending, no duplicates; may be NULL when n is 0 */
 };
 
-/** The 64 bits of 8 octets in network order; endian.h has this only beyond C11. */
+/**
+ * endian.h has this only beyond C11.
+ * @param octets  8 octets in network order, as they lie in memory
+ * @return their 64 bits in the order of the host.
+ */
 static inline uint64_t
 mldv2_be64(uint64_t octets)
 {
 	return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? octets : __builtin_bswap64(octets);
 }
 
-/** Order of addresses: as octet strings, so as in the IPv6 header. */
+/**
+ * Order of addresses: as octet strings, so as in the IPv6 header.
+ * @return -1, 0 or 1: @p a comes before @p b, is @p b, comes after it.
+ */
 static inline int
 mldv2_addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
 {
@@ -55,7 +67,7 @@ mldv2_addr_cmp(const struct in6_addr *a, const struct in6_addr *b)
 	return (mldv2_be64(x[i]) > mldv2_be64(y[i])) - (mldv2_be64(x[i]) < mldv2_be64(y[i]));
 }
 
-/** @return "include" or "exclude". */
+/** @return "include" or "exclude"; never NULL. */
 const char *mldv2_mode_name(enum mldv2_mode mode);
 
 /** @return true when the filter lets packets of @p source pass. */
@@ -113,8 +125,8 @@ bool mldv2_group_is_ssm(const struct in6_addr *group);
 
 /** Groups that are source-specific here beside ff3x::/32 (RFC 4604 section 2). */
 struct mldv2_ssm_range {
-	struct in6_addr prefix;
-	uint8_t len; /**< bits, 8..128; 0: there are none */
+	struct in6_addr prefix; /**< of multicast addresses; bits behind len do not count */
+	uint8_t len;		/**< bits, 8..128; 0: there are none */
 };
 
 /** @return true in ff3x::/32 and in the range. */

@@ -11,10 +11,13 @@
  * mldv2_host_deadline(). One way out: mldv2_host_poll() yields the Report that is due, and
  * mldv2_host_sent() says that it left.
  *
- * The listener reads no clock: times are milliseconds of one clock of the caller's that never
- * runs backwards. It draws chance from the seed alone. It allocates only in create, prepare
- * and set_filter. It is not thread-safe: the caller serialises all calls for one host. Hosts
- * are independent of each other.
+ * The listener reads no clock: times (now_ms, …_ms of a moment) are milliseconds of one clock of
+ * the caller's that never runs backwards. It draws chance from the seed alone. It allocates only
+ * in create, prepare and set_filter.
+ *
+ * @par Threads
+ * Any thread, but one at a time: the caller serialises all calls for one host. Hosts are
+ * independent of each other.
  *
  * Its code: mldv2_host.c (life, link, variables), host_change.c (6.1), host_query.c (6.2),
  * host_timer.c (6.3), host_rate.c (its bound),
@@ -29,7 +32,9 @@
 extern "C" {
 #endif
 
+/** A listener; see mldv2_host_create(). */
 struct mldv2_host;
+/** A change made ready; see mldv2_host_prepare(). */
 struct mldv2_change;
 
 /** No deadline. */
@@ -54,29 +59,36 @@ struct mldv2_host_conf {
 
 /** Counters, since creation. */
 struct mldv2_host_stats {
-	uint64_t rx_query_v1_general, rx_query_v1_group;
-	uint64_t rx_query_v2_general, rx_query_v2_group, rx_query_v2_group_source;
-	uint64_t rx_report_v1, rx_done_v1, rx_report_v2;
-	uint64_t rx_drop[MLDV2_DROP_COUNT]; /**< those found here: destination, always_v2 */
-	uint64_t tx_report_v2, tx_report_v1, tx_done_v1;
-	uint64_t tx_record[MLDV2_BLOCK + 1];	/**< by enum mldv2_record_type */
+	uint64_t rx_query_v1_general;	     /**< MLDv1 General Queries */
+	uint64_t rx_query_v1_group;	     /**< MLDv1 Multicast-Address-Specific Queries */
+	uint64_t rx_query_v2_general;	     /**< General Queries */
+	uint64_t rx_query_v2_group;	     /**< Multicast Address Specific Queries */
+	uint64_t rx_query_v2_group_source;   /**< Multicast Address and Source Specific Queries */
+	uint64_t rx_report_v1;		     /**< MLDv1 Reports of others */
+	uint64_t rx_done_v1;		     /**< MLDv1 Dones of others */
+	uint64_t rx_report_v2;		     /**< MLDv2 Reports of others */
+	uint64_t rx_drop[MLDV2_DROP_COUNT];  /**< those found here: destination, always_v2 */
+	uint64_t tx_report_v2;		     /**< MLDv2 Reports that left */
+	uint64_t tx_report_v1;		     /**< MLDv1 Reports that left */
+	uint64_t tx_done_v1;		     /**< MLDv1 Dones that left */
+	uint64_t tx_record[MLDV2_BLOCK + 1]; /**< by enum mldv2_record_type */
 	uint64_t tx_reason[MLDV2_REASON_COUNT]; /**< records by reason */
 	uint64_t recorded_overflow; /**< query sources that found no room: answered in full */
 	uint64_t answers_postponed; /**< Reports put off by answer_rate */
-	uint64_t mode_changes;
-	uint64_t tx_mtu_refused; /**< times that MLDV2_MTU_MIN kept back what was due */
+	uint64_t mode_changes;	    /**< between MLDv2 and MLDv1 mode, both ways */
+	uint64_t tx_mtu_refused;    /**< times that MLDV2_MTU_MIN kept back what was due */
 };
 
 /** The interface as it is. */
 struct mldv2_host_status {
-	bool up;
-	bool v1_mode;
-	uint64_t v1_mode_left_ms; /**< until the return to MLDv2; 0 in MLDv2 */
-	uint8_t robustness;	  /**< in force, learned or configured */
-	uint32_t query_interval_s;
-	uint32_t query_response_interval_ms;
-	uint32_t n_groups;  /**< with reception state */
-	uint32_t n_sources; /**< in their lists */
+	bool up;			     /**< the link */
+	bool v1_mode;			     /**< an MLDv1 Querier was heard (8.2.1) */
+	uint64_t v1_mode_left_ms;	     /**< until the return to MLDv2; 0 in MLDv2 */
+	uint8_t robustness;		     /**< in force, learned or configured */
+	uint32_t query_interval_s;	     /**< likewise */
+	uint32_t query_response_interval_ms; /**< likewise */
+	uint32_t n_groups;		     /**< with reception state */
+	uint32_t n_sources;		     /**< in their lists */
 	/**
 	 * The Querier: of those heard within the Other Querier Present Interval (section 9.5) the
 	 * one with the lowest address, which is who wins the election (section 7.6.2). When there
@@ -97,21 +109,21 @@ struct mldv2_host_status {
 
 /** Somebody who sent valid Queries. */
 struct mldv2_querier {
-	struct in6_addr addr;
-	uint8_t version;   /**< of the last Query: 1 or 2 */
-	uint64_t queries;  /**< since it is remembered */
-	uint64_t heard_ms; /**< when the last one came */
-	uint64_t until_ms; /**< present until then (section 9.5) */
+	struct in6_addr addr; /**< link-local */
+	uint8_t version;      /**< of the last Query: 1 or 2 */
+	uint64_t queries;     /**< since it is remembered */
+	uint64_t heard_ms;    /**< when the last one came */
+	uint64_t until_ms;    /**< present until then (section 9.5) */
 };
 
 /** One group as it is. Its filter's sources are valid until the next call on the host. */
 struct mldv2_group_status {
-	struct mldv2_filter filter;
-	uint32_t retransmissions_left;
-	uint64_t retransmit_ms; /**< when, MLDV2_NEVER for none */
-	uint64_t response_ms;	/**< pending group response, MLDV2_NEVER for none */
-	uint32_t n_recorded;	/**< recorded query sources */
-	bool untold;		/**< no Report has told of the last change yet */
+	struct mldv2_filter filter;    /**< of the interface */
+	uint32_t retransmissions_left; /**< State-Change Reports still to be sent */
+	uint64_t retransmit_ms;	       /**< when, MLDV2_NEVER for none */
+	uint64_t response_ms;	       /**< pending group response, MLDV2_NEVER for none */
+	uint32_t n_recorded;	       /**< recorded query sources */
+	bool untold;		       /**< no Report has told of the last change yet */
 	/** when a Report that speaks of it last left since the link came up; MLDV2_NEVER */
 	uint64_t reported_ms;
 };
@@ -122,7 +134,7 @@ void mldv2_host_conf_init(struct mldv2_host_conf *conf);
 /**
  * Check settings.
  * @param ret_what  name of the offending field on -EINVAL; may be NULL
- * @return 0 or -EINVAL.
+ * @return 0; -EINVAL: a field is out of its range.
  */
 int mldv2_host_conf_check(const struct mldv2_host_conf *conf, const char **ret_what);
 
@@ -130,22 +142,22 @@ int mldv2_host_conf_check(const struct mldv2_host_conf *conf, const char **ret_w
  * A listener with no memberships, link down.
  * @param conf  NULL for the defaults
  * @param seed  of the random delays; different hosts should have different ones
- * @return 0, -EINVAL (mldv2_host_conf_check()), -ENOMEM.
+ * @return 0; -EINVAL: a field of @p conf is out of its range (mldv2_host_conf_check()); -ENOMEM.
  */
 int mldv2_host_create(
 	struct mldv2_host **ret_host, const struct mldv2_host_conf *conf, uint64_t seed);
 
-/** NULL is allowed. No message is sent. */
+/** The end of a listener. NULL is allowed. No message is sent. */
 void mldv2_host_free(struct mldv2_host *host);
 
 /**
  * Change settings, in force at once: switching always_v2 on ends v1 mode. max_recorded stays.
- * @return 0 or -EINVAL.
+ * @return 0; -EINVAL: a field is out of its range, nothing has changed.
  */
 int mldv2_host_set_conf(
 	struct mldv2_host *host, const struct mldv2_host_conf *conf, uint64_t now_ms);
 
-/** The settings in force. */
+/** @return the settings in force; valid until mldv2_host_free(). */
 const struct mldv2_host_conf *mldv2_host_conf(const struct mldv2_host *host);
 
 /**
@@ -154,7 +166,7 @@ const struct mldv2_host_conf *mldv2_host_conf(const struct mldv2_host *host);
  * prepare changes of other groups.
  *
  * @param filter  INCLUDE{} leaves the group
- * @return 0, -EINVAL (not a multicast address), -ENOMEM.
+ * @return 0; -EINVAL: @p group is no multicast address; -ENOMEM.
  */
 int mldv2_host_prepare(struct mldv2_host *host, const struct in6_addr *group,
 	const struct mldv2_filter *filter, struct mldv2_change **ret_change);
@@ -165,7 +177,10 @@ void mldv2_host_commit(struct mldv2_host *host, struct mldv2_change *change, uin
 /** Forget a prepared change. NULL is allowed. */
 void mldv2_host_abort(struct mldv2_host *host, struct mldv2_change *change);
 
-/** Prepare and commit. After an error nothing has changed. */
+/**
+ * Prepare and commit. After an error nothing has changed.
+ * @return as mldv2_host_prepare().
+ */
 int mldv2_host_set_filter(struct mldv2_host *host, const struct in6_addr *group,
 	const struct mldv2_filter *filter, uint64_t now_ms);
 
@@ -175,7 +190,7 @@ int mldv2_host_set_filter(struct mldv2_host *host, const struct in6_addr *group,
  */
 void mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms);
 
-/** When mldv2_host_poll() should be called next: a time, maybe past, or MLDV2_NEVER. */
+/** @return when mldv2_host_poll() should be called next: a time, maybe past, or MLDV2_NEVER. */
 uint64_t mldv2_host_deadline(const struct mldv2_host *host);
 
 /**
@@ -217,6 +232,7 @@ void mldv2_host_set_trace(struct mldv2_host *host, mldv2_trace_fn trace, void *o
 /** @return true when nothing waits to be sent or repeated. */
 bool mldv2_host_is_quiet(const struct mldv2_host *host);
 
+/** The interface as it is, at @p now_ms. */
 void mldv2_host_get_status(
 	const struct mldv2_host *host, uint64_t now_ms, struct mldv2_host_status *ret_status);
 
@@ -230,18 +246,24 @@ void mldv2_host_get_status(
 uint32_t mldv2_host_get_queriers(const struct mldv2_host *host, uint64_t now_ms,
 	struct mldv2_querier ret_queriers[MLDV2_QUERIERS_MAX]);
 
+/** @return the counters; they go on counting, and are valid until mldv2_host_free(). */
 const struct mldv2_host_stats *mldv2_host_stats(const struct mldv2_host *host);
 
 /** Octets that groups take, without what libc's allocator adds to each object. */
 struct mldv2_host_memory {
-	uint64_t groups, bytes;		      /**< with reception state */
-	uint64_t tombstones, tombstone_bytes; /**< left, kept for what is still to be told */
+	uint64_t groups;	  /**< groups with reception state */
+	uint64_t bytes;		  /**< octets of these */
+	uint64_t tombstones;	  /**< groups left, kept for what is still to be told */
+	uint64_t tombstone_bytes; /**< octets of these */
 };
 
-/** Walks over all groups. */
+/** What groups take now. Walks over all of them. */
 void mldv2_host_get_memory(const struct mldv2_host *host, struct mldv2_host_memory *ret_memory);
 
-/** @return 0, or -EADDRNOTAVAIL when the group has neither state nor copies to send. */
+/**
+ * One group as it is.
+ * @return 0; -EADDRNOTAVAIL: the group has neither state nor copies to send.
+ */
 int mldv2_host_get_group(const struct mldv2_host *host, const struct in6_addr *group,
 	struct mldv2_group_status *ret_status);
 

@@ -7,8 +7,11 @@
  * MLD messages: octets of an IPv6 packet to values, and back (RFC 9777 section 5,
  * RFC 2710 section 3).
  *
- * Parsing and building keep no state and allocate nothing; they may be called from any
- * thread. All numbers in the structures are in host byte order.
+ * Parsing and building keep no state and allocate nothing. All numbers in the structures are in
+ * host byte order.
+ *
+ * @par Threads
+ * Every function may be called from any thread, workers among them.
  */
 
 #include "mldv2_filter.h"
@@ -43,20 +46,20 @@ enum mldv2_drop {
 	MLDV2_DROP_GROUP,	       /**< group field neither :: nor multicast */
 	MLDV2_DROP_QUERY_SOURCES,      /**< sources in a General Query, or no unicast one */
 	MLDV2_DROP_ALWAYS_V2,	       /**< MLDv1 message while mld_always_v2 is set */
-	MLDV2_DROP_COUNT
+	MLDV2_DROP_COUNT	       /**< number of the reasons above */
 };
 
 /** A received (or to be built) message. Fields that its type does not have are zero. */
 struct mldv2_msg {
-	enum mldv2_msg_type type;
-	struct in6_addr src;   /**< IPv6 source */
-	struct in6_addr dst;   /**< IPv6 destination */
-	struct in6_addr group; /**< :: in a General Query */
-	uint32_t max_resp_ms;  /**< Query: Maximum Response Delay, decoded; 0..8387584 */
-	uint32_t qqi_s;	       /**< v2 Query: Querier's Query Interval, decoded; 0..31744 */
-	uint8_t qrv;	       /**< v2 Query: Querier's Robustness Variable; 0..7 */
-	bool suppress;	       /**< v2 Query: S flag */
-	uint16_t n_sources;    /**< v2 Query: number of sources; v2 Report: number of records */
+	enum mldv2_msg_type type; /**< which fields there are */
+	struct in6_addr src;	  /**< IPv6 source */
+	struct in6_addr dst;	  /**< IPv6 destination */
+	struct in6_addr group;	  /**< :: in a General Query */
+	uint32_t max_resp_ms;	  /**< Query: Maximum Response Delay, decoded; 0..8387584 */
+	uint32_t qqi_s;		  /**< v2 Query: Querier's Query Interval, decoded; 0..31744 */
+	uint8_t qrv;		  /**< v2 Query: Querier's Robustness Variable; 0..7 */
+	bool suppress;		  /**< v2 Query: S flag */
+	uint16_t n_sources;	  /**< v2 Query: number of sources; v2 Report: number of records */
 	/**
 	 * v2 Query: the sources, 16 octets each. v2 Report: its records. Points into the
 	 * packet, without alignment; NULL when there are none.
@@ -67,27 +70,27 @@ struct mldv2_msg {
 
 /** Record types (RFC 9777 section 5.2.13). */
 enum mldv2_record_type {
-	MLDV2_IS_IN = 1,
-	MLDV2_IS_EX = 2,
-	MLDV2_TO_IN = 3,
-	MLDV2_TO_EX = 4,
-	MLDV2_ALLOW = 5,
-	MLDV2_BLOCK = 6,
+	MLDV2_IS_IN = 1, /**< MODE_IS_INCLUDE: the state, asked for by a Query */
+	MLDV2_IS_EX = 2, /**< MODE_IS_EXCLUDE: likewise */
+	MLDV2_TO_IN = 3, /**< CHANGE_TO_INCLUDE_MODE */
+	MLDV2_TO_EX = 4, /**< CHANGE_TO_EXCLUDE_MODE */
+	MLDV2_ALLOW = 5, /**< ALLOW_NEW_SOURCES */
+	MLDV2_BLOCK = 6, /**< BLOCK_OLD_SOURCES */
 };
 
 /** A Multicast Address Record. */
 struct mldv2_record {
-	enum mldv2_record_type type;
-	uint32_t n_sources; /**< at most 65535 */
-	struct in6_addr group;
-	const struct in6_addr *sources;
+	enum mldv2_record_type type;	/**< what it says of the sources */
+	uint32_t n_sources;		/**< 0..65535 */
+	struct in6_addr group;		/**< the multicast address */
+	const struct in6_addr *sources; /**< ascending; NULL when there are none */
 };
 
 /** A message that a listener sends. */
 struct mldv2_report {
-	enum mldv2_msg_type type; /**< REPORT_V2, REPORT_V1 or DONE_V1 */
-	uint32_t n_records;	  /**< 1 for MLDv1 messages: only the group is used */
-	const struct mldv2_record *records;
+	enum mldv2_msg_type type;	    /**< REPORT_V2, REPORT_V1 or DONE_V1 */
+	uint32_t n_records;		    /**< 1 for MLDv1 messages: only the group is used */
+	const struct mldv2_record *records; /**< n_records of them */
 };
 
 /** Octets of a Report around its records: IPv6, hop-by-hop with router alert, 8 of ICMPv6. */
@@ -116,7 +119,7 @@ struct mldv2_report {
 int mldv2_msg_parse(
 	const uint8_t *packet, size_t len, struct mldv2_msg *ret_msg, enum mldv2_drop *ret_drop);
 
-/** Source @p i of a v2 Query, i < n_sources. */
+/** @return source @p i of a v2 Query, 0..n_sources-1. */
 struct in6_addr mldv2_msg_source(const struct mldv2_msg *msg, uint32_t i);
 
 /**
@@ -124,7 +127,7 @@ struct in6_addr mldv2_msg_source(const struct mldv2_msg *msg, uint32_t i);
  * @param offset       0 to begin; moved on
  * @param ret_record   type, n_sources and group; its sources stay NULL
  * @param ret_sources  octets of the sources, 16 each, in the packet
- * @return 1 with a record, 0 at the end, -EBADMSG when a record does not fit the message.
+ * @return 1 with a record; 0 at the end; -EBADMSG: a record does not fit the message.
  */
 int mldv2_msg_next_record(const struct mldv2_msg *msg, size_t *offset,
 	struct mldv2_record *ret_record, const uint8_t **ret_sources);
@@ -133,32 +136,34 @@ int mldv2_msg_next_record(const struct mldv2_msg *msg, size_t *offset,
  * Build a Query: IPv6 header, hop-by-hop header with router alert, message, checksum.
  * Delay and interval are encoded as in RFC 9777 sections 5.1.3 and 5.1.9, rounded down to
  * what the codes can say. MLDv1: max_resp_ms at most 65535.
- * @return length, or -ENOBUFS when it does not fit, -EINVAL when msg is no Query.
+ * @return octets written; -ENOBUFS: @p size is too small; -EINVAL: @p msg is no Query.
  */
 int mldv2_query_build(const struct mldv2_msg *msg, uint8_t *packet, size_t size);
 
 /**
  * Build a Report or Done (RFC 9777 section 5.2, RFC 2710 section 3).
  * @param src   a valid link-local address of the interface, or :: (section 5.2.14)
- * @return length, or -ENOBUFS when it does not fit, -EINVAL for no records or no report.
+ * @return octets written; -ENOBUFS: @p size is too small; -EINVAL: no records, or no Report.
  */
 int mldv2_report_build(const struct mldv2_report *report, const struct in6_addr *src,
 	uint8_t *packet, size_t size);
 
-/** Maximum Response Code to milliseconds (section 5.1.3). */
+/** @return milliseconds of a Maximum Response Code, 0..8387584 (section 5.1.3). */
 uint32_t mldv2_mrc_decode(uint16_t code);
-/** Milliseconds to the largest code that means no more; above 8387584 ms: 0xffff. */
+/** @return the largest code that means no more milliseconds; above 8387584: 0xffff. */
 uint16_t mldv2_mrc_encode(uint32_t ms);
-/** Querier's Query Interval Code to seconds (section 5.1.9). */
+/** @return seconds of a Querier's Query Interval Code, 0..31744 (section 5.1.9). */
 uint32_t mldv2_qqic_decode(uint8_t code);
-/** Seconds to the largest code that means no more; above 31744 s: 0xff. */
+/** @return the largest code that means no more seconds; above 31744: 0xff. */
 uint8_t mldv2_qqic_encode(uint32_t s);
 
-/** Short name of a drop reason as in counters, for instance "hop_limit". */
+/** @return the short name of a drop reason as in counters, for instance "hop_limit". */
 const char *mldv2_drop_name(enum mldv2_drop drop);
-/** "query_v1", "report_v2" and so on. */
+/** @return "query_v1", "report_v2" and so on. */
 const char *mldv2_msg_type_name(enum mldv2_msg_type type);
-/** "IS_IN", "TO_EX" and so on as in RFC 9777 section 6; NULL for a type that has no name. */
+/**
+ * @return "IS_IN", "TO_EX" and so on as in RFC 9777 section 6; NULL for a type that has no name.
+ */
 const char *mldv2_record_type_name(enum mldv2_record_type type);
 
 #ifdef __cplusplus

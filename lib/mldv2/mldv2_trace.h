@@ -6,6 +6,9 @@
  * @file
  * What happens in a listener, step by step, for people who want to see why it says what it
  * says. Events are values; whoever asked for them makes words of them.
+ *
+ * @par Threads
+ * Events are told on the thread that calls the listener, during its call.
  */
 
 #include "mldv2_filter.h"
@@ -19,17 +22,17 @@ extern "C" {
 enum mldv2_reason {
 	MLDV2_REASON_CHANGE,	     /**< first copy after a filter change */
 	MLDV2_REASON_RETRANSMISSION, /**< a later copy */
-	MLDV2_REASON_GENERAL_QUERY,
-	MLDV2_REASON_GROUP_QUERY,
-	MLDV2_REASON_SOURCE_QUERY,
-	MLDV2_REASON_LINK, /**< first copy after link up or a new link-local address */
-	MLDV2_REASON_COUNT
+	MLDV2_REASON_GENERAL_QUERY,  /**< answer to a General Query */
+	MLDV2_REASON_GROUP_QUERY,    /**< answer about a group */
+	MLDV2_REASON_SOURCE_QUERY,   /**< answer about sources of a group */
+	MLDV2_REASON_LINK,	     /**< first copy after link up or a new link-local address */
+	MLDV2_REASON_COUNT	     /**< number of the reasons above */
 };
 
 /** Kinds of events, and the fields of struct mldv2_event that are set beside the type. */
 enum mldv2_event_type {
-	MLDV2_EVENT_LINK_UP,
-	MLDV2_EVENT_LINK_DOWN,
+	MLDV2_EVENT_LINK_UP,	       /**< the link came up */
+	MLDV2_EVENT_LINK_DOWN,	       /**< the link went down */
 	MLDV2_EVENT_FILTER,	       /**< the filter of a group was replaced: group, filter */
 	MLDV2_EVENT_CHANGE_DUE,	       /**< to be told now (6.1): group, left, reason */
 	MLDV2_EVENT_CHANGE_TIMER,      /**< to be told once more: group, left, due_ms */
@@ -49,22 +52,22 @@ enum mldv2_event_type {
 	MLDV2_EVENT_V2_MODE,	       /**< back to MLDv2 */
 	MLDV2_EVENT_V1_SUPPRESSED,     /**< somebody else has reported: group, msg */
 	MLDV2_EVENT_QUERIER_SILENT,    /**< what it had told of itself is forgotten */
-	MLDV2_EVENT_COUNT
+	MLDV2_EVENT_COUNT	       /**< number of the kinds above */
 };
 
 /** One event; pointers are valid during the call only. Fields without a meaning are zero. */
 struct mldv2_event {
-	enum mldv2_event_type type;
-	struct in6_addr group;	    /**< :: all of them */
-	uint64_t due_ms;	    /**< in the clock of the caller of the listener */
-	uint32_t left;		    /**< copies to be sent */
-	uint32_t n_recorded;	    /**< sources that Queries asked for; 0: the whole state */
-	struct mldv2_filter filter; /**< the new one */
-	enum mldv2_reason reason;
-	enum mldv2_drop drop;
+	enum mldv2_event_type type;  /**< what happened, and which fields are set */
+	struct in6_addr group;	     /**< :: all of them */
+	uint64_t due_ms;	     /**< in the clock of the caller of the listener */
+	uint32_t left;		     /**< copies to be sent */
+	uint32_t n_recorded;	     /**< sources that Queries asked for; 0: the whole state */
+	struct mldv2_filter filter;  /**< the new one */
+	enum mldv2_reason reason;    /**< why it is told */
+	enum mldv2_drop drop;	     /**< why the message is of no use */
 	enum mldv2_msg_type message; /**< MLDV2_MSG_REPORT_V1 or MLDV2_MSG_DONE_V1 */
-	const struct mldv2_msg *msg;
-	const struct mldv2_record *record;
+	const struct mldv2_msg *msg; /**< as it came; NULL in other events */
+	const struct mldv2_record *record; /**< as it left; NULL in other events */
 };
 
 /** Takes an event. Must not call the listener. */

@@ -13,8 +13,11 @@
  *
  * All functions return 0 (or a handle) or a negative errno, and after an error nothing has
  * changed: not the socket's filter, not the interface's, not what is received, not a byte
- * on the wire. All functions may be called from any thread; calls on one context are
- * serialised by a lock that is never held while waiting.
+ * on the wire.
+ *
+ * @par Threads
+ * Any thread but a worker; calls on one context are serialised by a lock that is never held while
+ * waiting. msf_free() is the last call on its context.
  */
 
 #include "mldv2_filter.h"
@@ -23,6 +26,7 @@
 extern "C" {
 #endif
 
+/** A context; see msf_create(). */
 struct msf;
 
 /** Most sockets in one context. */
@@ -44,7 +48,7 @@ struct msf_conf {
 	 * make one grow beyond it is refused with -ENOBUFS; leaving and closing never are.
 	 */
 	uint32_t mem_msfilter_limit;
-	uint32_t mem_ip_moptions_limit;
+	uint32_t mem_ip_moptions_limit; /**< likewise, of memberships */
 };
 
 /**
@@ -75,43 +79,46 @@ struct msf_memory {
 
 /** Requests; names as the socket options of RFC 3678 section 5. */
 enum msf_op {
-	MSF_JOIN_GROUP,
-	MSF_LEAVE_GROUP,
-	MSF_JOIN_SOURCE_GROUP,
-	MSF_LEAVE_SOURCE_GROUP,
-	MSF_BLOCK_SOURCE,
-	MSF_UNBLOCK_SOURCE,
-	MSF_SET_FILTER, /**< full state: mode and list replace what there was */
+	MSF_JOIN_GROUP,		/**< as msf_join_group() */
+	MSF_LEAVE_GROUP,	/**< as msf_leave_group() */
+	MSF_JOIN_SOURCE_GROUP,	/**< as msf_join_source_group() */
+	MSF_LEAVE_SOURCE_GROUP, /**< as msf_leave_source_group() */
+	MSF_BLOCK_SOURCE,	/**< as msf_block_source() */
+	MSF_UNBLOCK_SOURCE,	/**< as msf_unblock_source() */
+	MSF_SET_FILTER,		/**< full state: mode and list replace what there was */
 };
 
 /** One request of a batch. */
 struct msf_request {
-	enum msf_op op;
-	int socket;
-	uint32_t ifindex;
-	struct in6_addr group;
+	enum msf_op op;			/**< what to do */
+	int socket;			/**< of msf_socket_open() */
+	uint32_t ifindex;		/**< 0: the only interface */
+	struct in6_addr group;		/**< a multicast address */
 	struct in6_addr source;		/**< of the four source requests */
 	enum mldv2_mode mode;		/**< of MSF_SET_FILTER */
 	uint32_t n_sources;		/**< likewise */
 	const struct in6_addr *sources; /**< likewise; in any order */
 };
 
+/** Fill in the defaults. */
 void msf_conf_init(struct msf_conf *conf);
 
 /**
+ * A context with no interface and no socket.
  * @param conf  NULL for the defaults
- * @return 0, -EINVAL (a setting out of range), -EMFILE (64 contexts), -ENOMEM.
+ * @return 0; -EINVAL: a setting out of range; -EMFILE: 64 contexts; -ENOMEM.
  */
 int msf_create(struct msf **ret_msf, const struct msf_conf *conf);
 
-/** Closes all sockets without a word on the wire. NULL is allowed. */
+/** The end of a context: closes all sockets without a word on the wire. NULL is allowed. */
 void msf_free(struct msf *msf);
 
 /**
  * Change the limits. Filters above a lowered limit stay; only growth is refused.
- * @return 0 or -EINVAL.
+ * @return 0; -EINVAL: a setting out of range, none has changed.
  */
 int msf_set_conf(struct msf *msf, const struct msf_conf *conf);
+/** The settings in force. */
 void msf_get_conf(struct msf *msf, struct msf_conf *ret_conf);
 
 /** The accounts as they stand; with all sockets closed, those of sockets hold nothing. */
@@ -119,30 +126,38 @@ void msf_get_memory(struct msf *msf, struct msf_memory *ret_memory);
 
 /**
  * Open a socket.
- * @return its number, 0..MSF_SOCKETS_MAX-1; -EINVAL (name), -EEXIST, -EMFILE, -ENOMEM.
+ * @param name  1..MSF_NAME_MAX letters, digits, '_', '-'; of no other open socket
+ * @return its number, 0..MSF_SOCKETS_MAX-1; -EINVAL: no such name can be; -EEXIST: a socket has
+ *         it; -EMFILE: MSF_SOCKETS_MAX are open.
  */
 int msf_socket_open(struct msf *msf, const char *name);
 
-/** Close a socket; it leaves all its groups. @return 0, -EBADF, -ENOMEM. */
+/**
+ * Close a socket; it leaves all its groups.
+ * @return 0; -EBADF: no such socket; -ENOMEM: it is still open.
+ */
 int msf_socket_close(struct msf *msf, int socket);
 
 /**
  * Close all sockets and leave what the stack itself joined: the interfaces have no group then.
- * @return 0, or -ENOMEM with some still open.
+ * @return 0; -ENOMEM: some are still open.
  */
 int msf_close_all(struct msf *msf);
 
-/** @return the number of the socket of that name, -ENOENT. */
+/** @return the number of the socket of that name; -ENOENT: none has it. */
 int msf_socket_find(struct msf *msf, const char *name);
 
 /**
  * Say what becomes of the socket's packets, for people to read; "count" after opening, as
  * counting is all that this library does with them. Longer labels are cut.
- * @return 0, -EBADF.
+ * @return 0; -EBADF: no such socket.
  */
 int msf_socket_set_label(struct msf *msf, int socket, const char *label);
 
-/** Make MSF_SET_FILTER of the present filter a success without effect. @return 0, -EBADF. */
+/**
+ * Make MSF_SET_FILTER of the present filter a success without effect.
+ * @return 0; -EBADF: no such socket.
+ */
 int msf_socket_set_idempotent(struct msf *msf, int socket, bool on);
 
 /**
@@ -159,24 +174,46 @@ int msf_socket_set_idempotent(struct msf *msf, int socket, bool on);
 int msf_batch(
 	struct msf *msf, const struct msf_request *requests, uint32_t n, uint32_t *ret_failed);
 
-/** Receive from all sources (MCAST_JOIN_GROUP). Errors as msf_batch(). */
+/**
+ * Receive from all sources (MCAST_JOIN_GROUP).
+ * @return as msf_batch().
+ */
 int msf_join_group(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group);
-/** End the membership, whatever its filter (MCAST_LEAVE_GROUP). */
+/**
+ * End the membership, whatever its filter (MCAST_LEAVE_GROUP).
+ * @return as msf_batch().
+ */
 int msf_leave_group(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group);
-/** Receive from one more source (MCAST_JOIN_SOURCE_GROUP). */
+/**
+ * Receive from one more source (MCAST_JOIN_SOURCE_GROUP).
+ * @return as msf_batch().
+ */
 int msf_join_source_group(struct msf *msf, int socket, uint32_t ifindex,
 	const struct in6_addr *group, const struct in6_addr *source);
-/** Receive from one source less; the last one ends the membership (MCAST_LEAVE_SOURCE_GROUP). */
+/**
+ * Receive from one source less; the last one ends the membership (MCAST_LEAVE_SOURCE_GROUP).
+ * @return as msf_batch().
+ */
 int msf_leave_source_group(struct msf *msf, int socket, uint32_t ifindex,
 	const struct in6_addr *group, const struct in6_addr *source);
-/** After msf_join_group(): not from this source (MCAST_BLOCK_SOURCE). */
+/**
+ * After msf_join_group(): not from this source (MCAST_BLOCK_SOURCE).
+ * @return as msf_batch().
+ */
 int msf_block_source(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
 	const struct in6_addr *source);
-/** Undo msf_block_source() (MCAST_UNBLOCK_SOURCE). */
+/**
+ * Undo msf_block_source() (MCAST_UNBLOCK_SOURCE).
+ * @return as msf_batch().
+ */
 int msf_unblock_source(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
 	const struct in6_addr *source);
 
-/** Replace the whole filter (RFC 3678 section 4.2.1). INCLUDE with no source leaves. */
+/**
+ * Replace the whole filter (RFC 3678 section 4.2.1). INCLUDE with no source leaves.
+ * @param sources  n_sources of them, in any order; NULL when there are none
+ * @return as msf_batch().
+ */
 int msf_set_filter(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
 	enum mldv2_mode mode, uint32_t n_sources, const struct in6_addr *sources);
 
@@ -184,19 +221,21 @@ int msf_set_filter(struct msf *msf, int socket, uint32_t ifindex, const struct i
  * The filter of a socket (RFC 3678 section 4.2.2).
  * @param n_sources  in: room at @p sources, 0 allowed; out: sources in all
  * @param sources    as many as fit, ascending
- * @return 0, -EBADF, -ENODEV, -EINVAL, -EADDRNOTAVAIL (not a member).
+ * @return 0; -EBADF: no such socket; -ENODEV: no such interface; -EINVAL: ifindex 0 with several
+ *         interfaces, or no multicast address; -EADDRNOTAVAIL: not a member.
  */
 int msf_get_filter(struct msf *msf, int socket, uint32_t ifindex, const struct in6_addr *group,
 	enum mldv2_mode *ret_mode, uint32_t *n_sources, struct in6_addr *sources);
 
 /** A socket, and when ifindex is not 0 one of its memberships. */
 struct msf_entry {
-	int socket;
-	const char *name, *label;
-	uint32_t ifindex;
-	struct in6_addr group;
-	enum mldv2_mode mode;
-	uint32_t n_sources;
+	int socket;			/**< its number */
+	const char *name;		/**< of msf_socket_open() */
+	const char *label;		/**< of msf_socket_set_label() */
+	uint32_t ifindex;		/**< of the interface; 0: of no membership */
+	struct in6_addr group;		/**< :: with ifindex 0, as all below */
+	enum mldv2_mode mode;		/**< of the socket's filter */
+	uint32_t n_sources;		/**< addresses at sources */
 	const struct in6_addr *sources; /**< ascending */
 };
 

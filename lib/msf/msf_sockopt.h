@@ -12,7 +12,8 @@
  * descriptor of the kernel's. Results are 0 or a negative errno, as everywhere here; code that
  * asks for "< 0" need not change, code that reads errno does.
  *
- * Callable from any thread.
+ * @par Threads
+ * Any thread but a worker.
  */
 
 #include <sys/socket.h>
@@ -28,19 +29,22 @@ extern "C" {
 /** int, 0 or 1: setting the filter that is set already succeeds without effect. */
 #define MSF_IDEMPOTENT_SET 1
 
-/** The descriptor of a socket of the context. @return 0 or more; -EBADF. */
+/**
+ * The descriptor of a socket of the context.
+ * @return 0 or more; -EBADF: no such socket.
+ */
 int msf_fd(struct msf *msf, int socket);
 
 /**
- * IPPROTO_IPV6: IPV6_JOIN_GROUP and IPV6_LEAVE_GROUP (struct ipv6_mreq), MCAST_JOIN_GROUP and
+ * Options of level IPPROTO_IPV6: IPV6_JOIN_GROUP and IPV6_LEAVE_GROUP (struct ipv6_mreq), MCAST_JOIN_GROUP and
  * MCAST_LEAVE_GROUP (struct group_req), MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP,
  * MCAST_BLOCK_SOURCE and MCAST_UNBLOCK_SOURCE (struct group_source_req), MCAST_MSFILTER
  * (struct group_filter). SOL_MSF: MSF_IDEMPOTENT_SET. Interfaces are ifindexes of msf.h.
  *
  * @param optval  needs no alignment
  * @param optlen  at least the structure; for MCAST_MSFILTER GROUP_FILTER_SIZE(gf_numsrc)
- * @return 0; -EBADF; -ENOPROTOOPT (level or option unknown); -EINVAL (no structure or too
- *         short); -EAFNOSUPPORT (an address is not AF_INET6); else as msf_batch().
+ * @return 0; -EBADF: no such descriptor; -ENOPROTOOPT: level or option unknown; -EINVAL: no
+ *         structure, or too short; -EAFNOSUPPORT: an address is not AF_INET6; else as msf_batch().
  */
 int msf_setsockopt(int fd, int level, int optname, const void *optval, socklen_t optlen);
 
@@ -50,15 +54,30 @@ int msf_setsockopt(int fd, int level, int optname, const void *optval, socklen_t
  * MSF_IDEMPOTENT_SET.
  *
  * @param optlen  in: octets at optval; out: octets written
- * @return 0; as msf_setsockopt() and msf_get_filter().
+ * @return 0; -EBADF: no such descriptor; -ENOPROTOOPT: level or option unknown; -EINVAL: no
+ *         structure, or too short; -EAFNOSUPPORT: the group is not AF_INET6; -ENOMEM; else as
+ *         msf_get_filter().
  */
 int msf_getsockopt(int fd, int level, int optname, void *optval, socklen_t *optlen);
 
-/** RFC 3678 section 4.2.1. @param fmode MCAST_INCLUDE or MCAST_EXCLUDE. */
+/**
+ * Replace the whole filter (RFC 3678 section 4.2.1).
+ * @param fmode    MCAST_INCLUDE or MCAST_EXCLUDE
+ * @param numsrc   addresses at @p slist
+ * @return 0; -EBADF: no such descriptor; -EAFNOSUPPORT: an address is not AF_INET6; -EINVAL:
+ *         @p grouplen too short, or no list; else as msf_batch().
+ */
 int msf_setsourcefilter(int fd, uint32_t interface, const struct sockaddr *group,
 	socklen_t grouplen, uint32_t fmode, uint32_t numsrc, const struct sockaddr_storage *slist);
 
-/** RFC 3678 section 4.2.2. @param numsrc in: room at slist; out: sources in all. */
+/**
+ * The filter of a socket (RFC 3678 section 4.2.2).
+ * @param fmode   out: MCAST_INCLUDE or MCAST_EXCLUDE
+ * @param numsrc  in: room at @p slist; out: sources in all
+ * @param slist   as many as fit, ascending
+ * @return 0; -EBADF: no such descriptor; -EAFNOSUPPORT: the group is not AF_INET6; -EINVAL:
+ *         @p grouplen too short, or no list; -ENOMEM; else as msf_get_filter().
+ */
 int msf_getsourcefilter(int fd, uint32_t interface, const struct sockaddr *group,
 	socklen_t grouplen, uint32_t *fmode, uint32_t *numsrc, struct sockaddr_storage *slist);
 

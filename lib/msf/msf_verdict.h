@@ -6,6 +6,9 @@
  * @file
  * What the source table says of a packet: which sockets get it.
  *
+ * @par Threads
+ * Workers, and whoever makes verdicts; no function here fails or keeps state.
+ *
  * A verdict that the table gave out stays valid until the worker next reports a quiescent
  * state.
  *
@@ -22,8 +25,8 @@ extern "C" {
 
 /** Several sockets; never changes once published. */
 struct msf_socket_set {
-	uint32_t n;
-	uint16_t sockets[];
+	uint32_t n;	    /**< 2..MSF_SOCKETS_MAX + 1 */
+	uint16_t sockets[]; /**< n numbers, ascending, 0..MSF_SOCKETS_MAX */
 };
 
 /**
@@ -31,12 +34,15 @@ struct msf_socket_set {
  * socket. Even: a struct msf_socket_set.
  */
 struct msf_verdict {
-	uintptr_t bits;
+	uintptr_t bits; /**< read it with the functions below */
 };
 
+/** The table does not know the key: no socket speaks of it. */
 #define MSF_VERDICT_UNKNOWN  ((struct msf_verdict){0})
+/** The table knows the key, and nobody wants it. */
 #define MSF_VERDICT_UNWANTED ((struct msf_verdict){1})
 
+/** @return the verdict that says: this one socket, 0..MSF_SOCKETS_MAX. */
 static inline struct msf_verdict
 msf_verdict_of_socket(uint16_t socket)
 {
@@ -45,20 +51,21 @@ msf_verdict_of_socket(uint16_t socket)
 	return verdict;
 }
 
+/** @return true when several sockets get the packet: it points to a set. */
 static inline bool
 msf_verdict_is_set(struct msf_verdict verdict)
 {
 	return verdict.bits != 0 && (verdict.bits & 1) == 0;
 }
 
-/** Is there a socket that gets the packet? */
+/** @return true when there is a socket that gets the packet. */
 static inline bool
 msf_verdict_is_wanted(struct msf_verdict verdict)
 {
 	return verdict.bits > 1;
 }
 
-/** Number of sockets that get the packet. */
+/** @return the number of sockets that get the packet. */
 static inline uint32_t
 msf_verdict_n_sockets(struct msf_verdict verdict)
 {
@@ -67,7 +74,7 @@ msf_verdict_n_sockets(struct msf_verdict verdict)
 	return verdict.bits > 1;
 }
 
-/** Socket @p i of them. */
+/** @return socket @p i of them, 0..msf_verdict_n_sockets() - 1. */
 static inline uint16_t
 msf_verdict_socket(struct msf_verdict verdict, uint32_t i)
 {

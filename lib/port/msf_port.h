@@ -26,6 +26,7 @@ struct rte_mempool;
 struct rte_rcu_qsbr;
 struct rte_tel_data;
 
+/** A port under MLD; see msf_port_create(). */
 struct msf_port;
 
 /** Most further addresses of a port. */
@@ -37,7 +38,7 @@ struct msf_port_address {
 	uint8_t prefix_len;   /**< 1..128; for people: answers go to the MAC address that asked */
 };
 
-/** @return false for multicast, ::, ::1, fe80::/10 and IPv4-mapped addresses. */
+/** @return false for multicast, ::, ::1, fe80::/10 and IPv4-mapped addresses. Any thread. */
 bool msf_port_address_is_usable(const struct in6_addr *addr);
 
 /** Settings of a port; msf_port_conf_init() gives the defaults in brackets. */
@@ -55,18 +56,18 @@ struct msf_port_conf {
 	 * 5.1.15). They are never the source of a Report or Done. [none]
 	 */
 	struct msf_port_address addresses[MSF_PORT_ADDRESSES_MAX];
-	unsigned int n_addresses;
-	uint64_t seed; /**< of random delays; 0: from the MAC and the time [0] */
-	int wake_fd;   /**< eventfd written when a Report became due, -1 for none [-1] */
+	unsigned int n_addresses; /**< 0..MSF_PORT_ADDRESSES_MAX */
+	uint64_t seed;		  /**< of random delays; 0: from the MAC and the time [0] */
+	int wake_fd;		  /**< eventfd written when a Report became due, -1 for none [-1] */
 	struct mldv2_host_conf host; /**< of the listener; its MTU follows the port's */
 	/**
 	 * What makes the port a node of its link. Switch off what another stack does with the
 	 * same MAC address; without detection the address is valid at once. [all true]
 	 */
 	bool solicited_node;
-	bool duplicate_address_detection;
-	bool neighbour_advertisements;
-	bool echo;
+	bool duplicate_address_detection; /**< likewise */
+	bool neighbour_advertisements;	  /**< likewise */
+	bool echo;			  /**< likewise */
 };
 
 /** How the workers of a port wait when nothing comes, from the quickest to the cheapest. */
@@ -78,28 +79,36 @@ enum msf_port_idle {
 
 /** What workers counted on a port. */
 struct msf_port_counters {
-	uint64_t rx_packets;
-	uint64_t rx_multicast; /**< multicast data */
-	uint64_t passed, passed_bytes;
-	uint64_t drop_no_group, drop_source;
-	uint64_t other;	 /**< passed on untouched */
-	uint64_t tagged; /**< of them: multicast data in VLAN-tagged frames */
-	uint64_t mld;	 /**< MLD messages, good or bad */
-	uint64_t rx_report_v1, rx_done_v1, rx_report_v2; /**< heard, of no use to the listener */
-	uint64_t rx_drop[MLDV2_DROP_COUNT];
-	uint64_t rx_drop_ring_full, rx_drop_vlan;
+	uint64_t rx_packets;	/**< all that came */
+	uint64_t rx_multicast;	/**< multicast data */
+	uint64_t passed;	/**< of them: wanted by a socket */
+	uint64_t passed_bytes;	/**< octets of these */
+	uint64_t drop_no_group; /**< of them: to a group that nobody listens to */
+	uint64_t drop_source;	/**< of them: from a source that nobody listens to in the group */
+	uint64_t other;		/**< passed on untouched */
+	uint64_t tagged;	/**< of them: multicast data in VLAN-tagged frames */
+	uint64_t mld;		/**< MLD messages, good or bad */
+	uint64_t rx_report_v1;	/**< MLDv1 Reports heard, of no use to the listener */
+	uint64_t rx_done_v1;	/**< MLDv1 Dones heard, likewise */
+	uint64_t rx_report_v2;	/**< MLDv2 Reports heard, likewise */
+	uint64_t rx_drop[MLDV2_DROP_COUNT]; /**< MLD messages dropped, by reason */
+	uint64_t rx_drop_ring_full;	    /**< MLD that the control thread had no room for */
+	uint64_t rx_drop_vlan;		    /**< MLD in VLAN-tagged frames */
 };
 
 /** What a socket received. */
 struct msf_socket_count {
-	uint64_t packets, bytes;
+	uint64_t packets; /**< wanted by the socket */
+	uint64_t bytes;	  /**< octets of these */
 };
 
+/** Fill in the defaults. Any thread. */
 void msf_port_conf_init(struct msf_port_conf *conf);
 
 /**
- * Put a port under MLD; it becomes an interface of the context.
- * @return 0; -EINVAL, -ENODEV (no such port), -EMFILE, -ENOMEM.
+ * Put a port under MLD; it becomes an interface of the context. Any thread.
+ * @return 0; -EINVAL: a setting out of range; -ENODEV: no such port; -EMFILE: the context has no
+ *         room for another interface; -ENOMEM.
  */
 int msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_port_conf *conf);
 
@@ -123,10 +132,10 @@ int msf_port_leave(struct msf_port *port, uint32_t within_ms);
  */
 void msf_port_free(struct msf_port *port);
 
-/** The interface's handle, for msf.h. */
+/** @return the interface's handle, for msf.h. Any thread. */
 uint32_t msf_port_ifindex(const struct msf_port *port);
 
-/** ethdev's number of the port. */
+/** @return ethdev's number of the port. Any thread. */
 uint16_t msf_port_id(const struct msf_port *port);
 
 /**
@@ -151,13 +160,14 @@ uint16_t msf_port_rx(struct msf_port *port, uint16_t worker, struct rte_mbuf **p
  */
 uint64_t msf_port_process(struct msf_port *port, uint64_t now_ms);
 
-/** Milliseconds of CLOCK_MONOTONIC. */
+/** @return milliseconds of CLOCK_MONOTONIC. Any thread. */
 uint64_t msf_now_ms(void);
 
 /**
  * Another link-local address, in place of that of the configuration. It is probed for anew,
  * and all groups are announced again once it is valid. Any thread.
- * @return 0, -EINVAL (not in fe80::/10), -ENOMEM.
+ * @return 0; -EINVAL: not in fe80::/10; -ENOBUFS: the source table has no room for its
+ *         solicited-node group; -ENOMEM. After an error the old one stays.
  */
 int msf_port_set_link_local(struct msf_port *port, const struct in6_addr *addr);
 
@@ -180,7 +190,10 @@ void msf_port_renew(struct msf_port *port);
 void msf_port_get_host(struct msf_port *port, struct mldv2_host_conf *ret_conf,
 	struct mldv2_host_status *ret_status);
 
-/** Change the listener's settings; the MTU is kept. Any thread. @return 0 or -EINVAL. */
+/**
+ * Change the listener's settings; the MTU is kept. Any thread.
+ * @return 0; -EINVAL: a field is out of its range, nothing has changed.
+ */
 int msf_port_set_host_conf(struct msf_port *port, const struct mldv2_host_conf *conf);
 
 /**
@@ -192,7 +205,7 @@ bool msf_port_is_ready(struct msf_port *port);
 /** @return true when every State-Change Report has left as often as it must. Any thread. */
 bool msf_port_is_quiet(struct msf_port *port);
 
-/** "poll", "sleep" or "interrupt"; NULL for no member. */
+/** @return "poll", "sleep" or "interrupt"; NULL for no member. Any thread. */
 const char *msf_port_idle_name(enum msf_port_idle idle);
 
 /**
@@ -203,10 +216,13 @@ void msf_port_set_idle(struct msf_port *port, enum msf_port_idle idle);
 
 /** Sums over all workers. Any thread. */
 void msf_port_get_counters(const struct msf_port *port, struct msf_port_counters *ret_counters);
-/** Likewise of one socket. */
+/** Likewise of one socket. Any thread. */
 void msf_port_count_socket(
 	const struct msf_port *port, int socket, struct msf_socket_count *ret_count);
-/** What one worker counted. Any thread. @return 0, -EINVAL (not 0..n_workers-1). */
+/**
+ * What one worker counted. Any thread.
+ * @return 0; -EINVAL: @p worker is not 0..n_workers-1.
+ */
 int msf_port_get_worker_counters(
 	const struct msf_port *port, uint16_t worker, struct msf_port_counters *ret_counters);
 
@@ -225,27 +241,28 @@ struct msf_socket_ops {
 	int (*close)(void *opaque, int socket);
 	/** Packets that the socket's sink took and refused. @return false: it has none. */
 	bool (*count)(void *opaque, int socket, uint64_t *ret_packets, uint64_t *ret_drops);
-	void *opaque;
+	void *opaque; /**< given to each of them */
 };
 
-/** Before msf_telemetry_start(); @p ops must last until msf_telemetry_stop(). */
+/** Before msf_telemetry_start(), on the thread that calls it; @p ops must last until msf_telemetry_stop(). */
 void msf_telemetry_set_sockets(const struct msf_socket_ops *ops);
 
 /**
  * Serve a context and its ports on DPDK's telemetry socket, one context a process. Call it
- * after the ports were created.
+ * after the ports were created. Any thread, one at a time with msf_telemetry_stop().
  * @param control  also register the commands that change something
- * @return 0, -EBUSY (another context is served), or what rte_telemetry says.
+ * @return 0; -EBUSY: another context is served; or what rte_telemetry_register_cmd() says.
  */
 int msf_telemetry_start(struct msf *msf, bool control);
 
 /**
  * Answer a telemetry command that changes something: {"result": 0}, or the errno with its
- * name and a message. @return 0, for the callback to return.
+ * name and a message. On telemetry's thread, in the callback.
+ * @return 0, for the callback to return.
  */
 int msf_telemetry_result(struct rte_tel_data *data, int result, const char *message);
 
-/** The context is about to go: commands answer ESHUTDOWN from now on. */
+/** The context is about to go: commands answer ESHUTDOWN from now on. Any thread. */
 void msf_telemetry_stop(void);
 
 #ifdef __cplusplus
