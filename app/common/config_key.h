@@ -62,7 +62,7 @@ int config_tunable_set(const struct config_tunable *tunable, const char *value, 
 /*
  * What the config of a running port turns into when the file changes: each key that differs
  * between `old` and `new` and holds at once is written into `old` and into `live`, which may
- * have been changed in other ways meanwhile. The others are named in `restart`, behind commas.
+ * have been changed in other ways meanwhile. The others are added to the names in `restart`, behind commas.
  * Returns how many were written.
  */
 unsigned int config_follow_port(struct port_settings *old, const struct port_settings *new,

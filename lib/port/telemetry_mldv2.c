@@ -266,7 +266,8 @@ put_group(struct rte_tel_data *dict, const struct msf *msf, const struct msf_por
 	put_string(dict, "mode", mldv2_mode_name(group->mode));
 	put_uint(dict, "sources_total", group->n_sources);
 	put_page(dict, &page);
-	put_addresses(dict, "sources", group->sources + page.offset, page.count);
+	put_addresses(
+		dict, "sources", page.count > 0 ? &group->sources[page.offset] : NULL, page.count);
 	put_members(dict, msf, group);
 	put_uint(dict, "packets", count.packets);
 	put_uint(dict, "bytes", count.bytes);

@@ -24,7 +24,7 @@ STATUS = re.compile(r"cov: (\d+) ft: (\d+) corp: (\d+)/")
 RUNS = re.compile(r"stat::number_of_executed_units: *(\d+)")
 SLACK_S = 30  # an input may take long, and a busy machine be slow
 # Kept files may be longer for what takes many steps; shorter ones are what a person can read.
-KEEP_MAX = 1024
+KEEP_MAX = 512
 
 
 def cpu_seconds(pid):
@@ -91,26 +91,25 @@ class Target:
         with open(self.log, encoding="utf-8", errors="replace") as log:
             text = log.read()
         found = sorted(set(os.listdir(self.findings)) - before)
-        clean = not found and used >= seconds
+        complete = used >= seconds
         status = (STATUS.findall(text) or [("0", "0", "0")])[-1]
         runs = int((RUNS.findall(text) or ["0"])[-1])
         print(f"{self.name:12} {runs:12,} runs  {used:7.0f} s  coverage {status[0]:>5} "
-              f"edges {status[1]:>6} features  findings {len(found) if found or clean else 1}",
-              flush=True)
-        if not clean:
+              f"edges {status[1]:>6} features  findings {len(found)}", flush=True)
+        if found or not complete:
             print(text[-6000:])
             for name in found:
                 print(f"{self.name}: {os.path.join(self.findings, name)}")
-            print(f"{self.name}: {self.log} has the rest")
-        return clean
+            print(f"{self.name}: ended before its time, {self.log} has the rest")
+        return complete and not found
 
     def merge(self):
         """Of all that is known, what reaches every place: into the tree."""
         fresh = self.corpus + ".merged"
         shutil.rmtree(fresh, ignore_errors=True)
         os.makedirs(fresh)
-        process = self.start([f"-max_len={KEEP_MAX}", "-merge=1", "-use_counters=0", fresh, self.kept,
-                              self.corpus])
+        process = self.start([f"-max_len={KEEP_MAX}", "-merge=1", "-use_counters=0",
+                              fresh, self.kept, self.corpus])
         if process.wait() != 0:
             sys.exit(f"{self.name}: merging failed, see {self.log}")
         shutil.rmtree(self.kept)
