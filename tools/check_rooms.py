@@ -10,7 +10,8 @@ A file may include headers of its own room and of those below it, and no app tho
 of another; app/mld6query makes do with lib/mldv2. lib/mldv2 is pure, and so are the
 files that lib/msf/meson.build lists in msf_pure_sources, and every header of ours
 that a pure file includes: no DPDK, no clock, no chance but a seed, no output. Files
-on the path of an input do not allocate. Only compat.h knows DPDK versions.
+on the path of an input do not allocate. Only compat.h knows DPDK versions, also
+beside the rooms: no test and no example does.
 """
 
 import os
@@ -19,6 +20,7 @@ import sys
 from pathlib import Path
 
 ROOMS = ("lib/mldv2", "lib/msf", "lib/port", "app/common", "app")
+BESIDE = ("examples", "test")
 # Apps that make do with fewer rooms than stand below them.
 FRUGAL_APPS = {"mld6query": ("lib/mldv2", "app")}
 INPUT_PATH = ("mldv2_msg.c", "ext_header.c", "host_query.c", "host_v1.c")
@@ -48,11 +50,17 @@ class Tree:
 
     def __init__(self, root):
         os.chdir(root)
-        self.files = {path.as_posix(): without_comments(path.read_text(encoding="utf-8"))
-                      for room in ROOMS for path in sorted(Path(room).rglob("*.[ch]"))}
+        self.files = self.read(ROOMS)
+        self.beside = self.read(BESIDE)
+
+    @staticmethod
+    def read(directories):
+        return {path.as_posix(): without_comments(path.read_text(encoding="utf-8"))
+                for directory in directories for path in sorted(Path(directory).rglob("*.[ch]"))}
 
     def lines(self, name):
-        return enumerate(self.files[name].splitlines(), 1)
+        text = self.files[name] if name in self.files else self.beside[name]
+        return enumerate(text.splitlines(), 1)
 
     def includes(self, name):
         """(line, header as written, the file of ours it is or None)."""
@@ -126,7 +134,7 @@ def purity_breaches(tree, name):
 
 
 def version_breaches(tree, name):
-    if os.path.basename(name) == "compat.h":
+    if name == "lib/port/compat.h":
         return
     for number, line in tree.lines(name):
         if VERSION.search(line):
@@ -137,9 +145,10 @@ def breaches(tree):
     pure = set(tree.pure())
     for name in tree.files:
         yield from ((name, *breach) for breach in arrow_breaches(tree, name))
-        yield from ((name, *breach) for breach in version_breaches(tree, name))
         if name in pure:
             yield from ((name, *breach) for breach in purity_breaches(tree, name))
+    for name in (*tree.files, *tree.beside):
+        yield from ((name, *breach) for breach in version_breaches(tree, name))
     for name in msf_pure_sources():
         if name not in tree.files:
             yield name, 0, "listed in msf_pure_sources, but there is no such file"
