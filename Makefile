@@ -13,6 +13,7 @@ help:
 	@echo "make bench    speed against baselines, and which targets were met"
 	@echo "make fuzz     the fuzz targets, a minute each (FUZZ_SECONDS, FUZZ_TARGETS)"
 	@echo "make doc      the reference of the public headers, in $(BUILD_DIR)/doc/html"
+	@echo "make matrix   build and test with other releases of Debian, DPDK and compilers"
 	@echo "make build    only build"
 	@echo "make install  build and install (DESTDIR is honoured)"
 	@echo "make clean    remove $(BUILD_DIR)/, build-bench/ and build-fuzz/"
@@ -38,6 +39,10 @@ fuzz:
 doc:
 	@tools/doc
 
+# MATRIX names releases and compilers, as in: make matrix MATRIX="trixie clang"
+matrix:
+	@tools/matrix $(MATRIX)
+
 build:
 	@tools/setup run
 	@tools/build
@@ -49,4 +54,4 @@ install: build
 clean:
 	@rm -rf $(BUILD_DIR) build-bench build-fuzz
 
-.PHONY: help run test check bench fuzz doc build install clean
+.PHONY: help run test check bench fuzz doc matrix build install clean
