@@ -2,18 +2,15 @@
 #include "control.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "msf_control.h"
 #include "reload.h"
 #include "service.h"
 
-/* A worker may not make the system call that would wake us: look at the rings this often. */
-#define SLEEP_MAX_NS	2000000
 /* The copies of the leaving Reports fit into this, and the end comes soon after. */
 #define LEAVE_SPREAD_MS 1500
 #define LEAVE_MAX_MS	1900
@@ -70,22 +67,6 @@ process_ports(struct host *host)
 	return due_ms;
 }
 
-/* Until the deadline, a call of another thread or a signal, but never long. */
-static void
-sleep_until(struct host *host, uint64_t due_ms)
-{
-	struct pollfd wait = {.fd = host->wake_fd, .events = POLLIN};
-	struct timespec time = {.tv_nsec = SLEEP_MAX_NS};
-	uint64_t now_ms = msf_now_ms(), count;
-
-	if (due_ms <= now_ms)
-		time.tv_nsec = 0;
-	else if (due_ms - now_ms < SLEEP_MAX_NS / 1000000)
-		time.tv_nsec = (due_ms - now_ms) * 1000000;
-	if (ppoll(&wait, 1, &time, NULL) > 0 && read(host->wake_fd, &count, sizeof(count)) < 0)
-		return; /* somebody else read it: as good */
-}
-
 /* It may wait for the workers, and with one core that is us. */
 static void
 reload(struct host *host, bool alone)
@@ -118,7 +99,7 @@ step(struct host *host, bool alone)
 			break;
 	}
 	if (!busy)
-		sleep_until(host, due_ms);
+		msf_wait(host->wake_fd, due_ms);
 }
 
 static bool

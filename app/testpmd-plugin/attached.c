@@ -2,24 +2,18 @@
 #include "attached.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <rte_ethdev.h>
-#include <rte_lcore.h>
 
-#include "compat.h"
 #include "filter.h"
+#include "msf_control.h"
 
-/* As mldv2-host has it: a worker may not wake us, so look this often. */
-#define SLEEP_MAX_NS	2000000
 /* The copies of the leaving Reports fit into this, and the end comes soon after. */
 #define LEAVE_SPREAD_MS 1500
 #define LEAVE_MAX_MS	1900
@@ -29,23 +23,18 @@ struct attached {
 	struct filter *filter; /* made once, then kept */
 	struct msf_port *port; /* NULL: not attached */
 	uint16_t n_queues, tx_queue;
-	bool paused; /* it has fewer tx queues than when it was attached */
 };
 
 /* Who attaches and detaches: telemetry clients, and the program that closes a port. */
 static pthread_mutex_t change_lock = PTHREAD_MUTEX_INITIALIZER;
-/* Held for a step of the control thread; who has it may look at and change `of`. */
-static pthread_mutex_t step_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
 	struct msf *msf;
 	struct rte_mempool *pool;
-	int wake_fd;
-	compat_thread_t thread;
-	_Atomic bool stop;
-	unsigned int n; /* attached; the thread lives while there is one */
+	struct msf_control *control; /* while a port is attached */
+	unsigned int n;		     /* attached */
 	struct attached of[RTE_MAX_ETHPORTS];
-} all = {.wake_fd = -1};
+} all;
 
 static int __attribute__((format(printf, 4, 5)))
 explain(int error, char *why, size_t size, const char *format, ...)
@@ -85,89 +74,12 @@ attached_release(void)
 	pthread_mutex_unlock(&change_lock);
 }
 
-/* The control thread. */
-
-/* The program may have set the port up anew, and without the queue that was ours. */
-static bool
-has_tx_queue(uint16_t port_id, struct attached *attached)
-{
-	struct rte_eth_dev_info info;
-	bool has =
-		rte_eth_dev_info_get(port_id, &info) == 0 && info.nb_tx_queues > attached->tx_queue;
-
-	if (has == attached->paused)
-		RTE_LOG(NOTICE, USER1, "mldv2: port %u: tx queue %u is %s\n", port_id,
-			attached->tx_queue,
-			has ? "there again" : "not there any more, no Reports leave");
-	attached->paused = !has;
-	return has;
-}
-
-static uint64_t
-process_all(void)
-{
-	uint64_t now_ms = msf_now_ms(), due_ms = UINT64_MAX;
-
-	pthread_mutex_lock(&step_lock);
-	for (uint16_t id = 0; id < RTE_MAX_ETHPORTS; id++) {
-		uint64_t port_ms;
-
-		if (all.of[id].port == NULL || !has_tx_queue(id, &all.of[id]))
-			continue;
-		port_ms = msf_port_process(all.of[id].port, now_ms);
-		due_ms = RTE_MIN(due_ms, port_ms);
-	}
-	pthread_mutex_unlock(&step_lock);
-	return due_ms;
-}
-
-static compat_thread_result_t
-control(void *opaque)
-{
-	struct pollfd wait = {.fd = all.wake_fd, .events = POLLIN};
-
-	(void)opaque;
-	while (!all.stop) {
-		struct timespec time = {.tv_nsec = SLEEP_MAX_NS};
-		uint64_t due_ms = process_all(), now_ms = msf_now_ms(), count;
-
-		if (due_ms < now_ms + SLEEP_MAX_NS / 1000000)
-			time.tv_nsec = due_ms > now_ms ? (due_ms - now_ms) * 1000000 : 0;
-		if (ppoll(&wait, 1, &time, NULL) > 0 &&
-			read(all.wake_fd, &count, sizeof(count)) < 0)
-			continue;
-	}
-	return (compat_thread_result_t)0;
-}
-
-static int
-thread_start(void)
-{
-	all.stop = false;
-	return compat_thread_create(&all.thread, "mldv2", control, NULL) == 0 ? 0 : -EAGAIN;
-}
-
-static void
-thread_stop(void)
-{
-	static const uint64_t one = 1;
-
-	all.stop = true;
-	if (write(all.wake_fd, &one, sizeof(one)) < 0)
-		all.stop = true; /* full: it is awake already */
-	compat_thread_join(all.thread);
-}
-
 /* Attach. */
 
 /* What all ports share; made once, and there until the program ends. */
 static int
 create_shared(void)
 {
-	if (all.wake_fd < 0)
-		all.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (all.wake_fd < 0)
-		return -errno;
 	if (all.pool == NULL)
 		all.pool = rte_pktmbuf_pool_create("mldv2_reports", REPORT_BUFFERS, 0, 0,
 			RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
@@ -225,32 +137,19 @@ create_port(
 	port_conf.n_workers = attached->n_queues;
 	port_conf.pool = all.pool;
 	port_conf.qsbr = attached->filter->qsbr;
-	port_conf.wake_fd = all.wake_fd;
+	port_conf.wake_fd = msf_control_wake_fd(all.control);
 	return msf_port_create(ret_port, all.msf, &port_conf);
 }
 
-/* Seen by the control thread from now on, which is there. */
-static int
-enlist(struct attached *attached, struct msf_port *port)
-{
-	pthread_mutex_lock(&step_lock);
-	attached->port = port;
-	attached->paused = false;
-	pthread_mutex_unlock(&step_lock);
-	return all.n++ > 0 ? 0 : thread_start();
-}
-
 static void
-delist(struct attached *attached)
+forget(struct attached *attached)
 {
-	struct msf_port *port = attached->port;
-
-	pthread_mutex_lock(&step_lock);
+	msf_port_free(attached->port);
 	attached->port = NULL;
-	pthread_mutex_unlock(&step_lock);
-	if (--all.n == 0)
-		thread_stop();
-	msf_port_free(port);
+	if (--all.n > 0)
+		return;
+	msf_control_stop(all.control);
+	all.control = NULL;
 }
 
 /* The program closes an attached port: there is nobody left to say goodbye to. */
@@ -265,7 +164,7 @@ on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *opaque, void *r
 	pthread_mutex_lock(&change_lock);
 	if (attached->port != NULL) {
 		filter_set(attached->filter, attached->n_queues, NULL);
-		delist(attached);
+		forget(attached);
 	}
 	pthread_mutex_unlock(&change_lock);
 	return 0;
@@ -274,7 +173,6 @@ on_destroy(uint16_t port_id, enum rte_eth_event_type type, void *opaque, void *r
 static int
 attach_port(const struct attach_conf *conf, struct attached *attached, char *why, size_t size)
 {
-	struct msf_port *port = NULL;
 	int ret = create_shared();
 
 	if (ret == -EEXIST)
@@ -291,21 +189,21 @@ attach_port(const struct attach_conf *conf, struct attached *attached, char *why
 	if (ret == 0)
 		ret = rte_eth_dev_callback_register(
 			conf->port_id, RTE_ETH_EVENT_DESTROY, on_destroy, NULL);
+	if (ret == 0 && all.control == NULL)
+		ret = msf_control_start(&all.control, all.msf);
 	if (ret == 0)
-		ret = create_port(conf, attached, &port);
+		ret = create_port(conf, attached, &attached->port);
+	if (ret < 0 && all.n == 0) {
+		msf_control_stop(all.control);
+		all.control = NULL;
+	}
 	if (ret == -ENOMEM)
 		return explain(ret, why, size,
 			"not enough memory: give EAL more (-m), or say table_entries=N");
 	if (ret < 0)
 		return explain(ret, why, size, "port %u: %s", conf->port_id, strerror(-ret));
-	ret = enlist(attached, port);
-	if (ret < 0) {
-		all.n--;
-		attached->port = NULL;
-		msf_port_free(port);
-		return explain(ret, why, size, "no thread can be had");
-	}
-	filter_set(attached->filter, attached->n_queues, port);
+	all.n++;
+	filter_set(attached->filter, attached->n_queues, attached->port);
 	return 0;
 }
 
@@ -355,7 +253,7 @@ detach(uint16_t port_id, bool with_leave, char *why, size_t size)
 		filter_set(attached->filter, attached->n_queues, NULL);
 		if (with_leave)
 			leave(attached->port);
-		delist(attached);
+		forget(attached);
 	}
 	pthread_mutex_unlock(&change_lock);
 	return ret;

@@ -83,6 +83,8 @@ struct msf_trace {
 
 struct msf {
 	pthread_mutex_t lock;
+	/* of the control thread for a step, taken before `lock`: no port goes meanwhile */
+	pthread_mutex_t step_lock;
 	int number; /* of the context */
 	struct msf_conf conf;
 	struct msf_interface interfaces[INTERFACES_MAX];

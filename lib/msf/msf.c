@@ -82,6 +82,7 @@ msf_create(struct msf **ret_msf, const struct msf_conf *conf)
 	}
 	msf->conf = *conf;
 	pthread_mutex_init(&msf->lock, NULL);
+	pthread_mutex_init(&msf->step_lock, NULL);
 	for (int i = 0; i < SOCKET_SLOTS; i++)
 		TAILQ_INIT(&msf->sockets[i].memberships);
 	msf->sockets[STACK_SOCKET].open = true;
@@ -99,6 +100,7 @@ msf_free(struct msf *msf)
 	for (uint32_t i = 0; i < msf->n_interfaces; i++)
 		interface_orphan(msf, &msf->interfaces[i]);
 	pthread_mutex_destroy(&msf->lock);
+	pthread_mutex_destroy(&msf->step_lock);
 	free(msf->sockets);
 	free(msf);
 }

@@ -107,8 +107,9 @@ void msf_port_conf_init(struct msf_port_conf *conf);
 
 /**
  * Put a port under MLD; it becomes an interface of the context. Any thread.
- * @return 0; -EINVAL: a setting out of range; -ENODEV: no such port; -EMFILE: the context has no
- *         room for another interface; -ENOMEM.
+ * @return 0; -EINVAL: a setting out of range; -ENODEV: no such port; -EEXIST: it is under MLD
+ *         already, here or in another process; -EMFILE: the context has no room for another
+ *         interface; -ENOMEM.
  */
 int msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_port_conf *conf);
 

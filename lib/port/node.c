@@ -117,10 +117,7 @@ static bool
 send_frame(struct msf_port *port, struct rte_mbuf *mbuf, size_t len)
 {
 	mbuf->data_len = mbuf->pkt_len = len;
-	if (rte_eth_tx_burst(port->conf.port_id, port->conf.tx_queue, &mbuf, 1) == 1)
-		return true;
-	rte_pktmbuf_free(mbuf);
-	return false;
+	return port_send(port, mbuf);
 }
 
 /* An mbuf that holds the longest of our frames, or NULL. */

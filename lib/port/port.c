@@ -94,13 +94,29 @@ workers_create(struct msf_port *port, int socket_id)
 	return 0;
 }
 
+static void
+ring_name(uint16_t port_id, char *name, size_t size)
+{
+	snprintf(name, size, "msf_ring_%u", port_id);
+}
+
+/* In another context, or of another process: names of rings are theirs in common. */
+static bool
+is_taken(uint16_t port_id)
+{
+	char name[32];
+
+	ring_name(port_id, name, sizeof(name));
+	return rte_ring_lookup(name) != NULL;
+}
+
 /* Ring and messages: as many messages as the ring and all caches can hold. */
 static int
 ring_create(struct msf_port *port, int socket_id)
 {
 	char name[32];
 
-	snprintf(name, sizeof(name), "msf_ring_%u", port->conf.port_id);
+	ring_name(port->conf.port_id, name, sizeof(name));
 	port->ring = rte_ring_create(name, CTRL_RING_SIZE, socket_id, RING_F_SC_DEQ);
 	snprintf(name, sizeof(name), "msf_msgs_%u", port->conf.port_id);
 	port->msgs = rte_mempool_create(name, CTRL_RING_SIZE + 64, sizeof(struct ctrl_msg), 0, 0,
@@ -185,11 +201,13 @@ join_context(struct msf_port *port)
 static int
 attach(struct msf_port *port)
 {
+	pthread_mutex_lock(&port->msf->step_lock);
 	telemetry_hold();
 
 	int ret = join_context(port);
 
 	telemetry_release();
+	pthread_mutex_unlock(&port->msf->step_lock);
 	return ret;
 }
 
@@ -202,6 +220,8 @@ msf_port_create(struct msf_port **ret_port, struct msf *msf, const struct msf_po
 		return -EINVAL;
 	if (!rte_eth_dev_is_valid_port(conf->port_id))
 		return -ENODEV;
+	if (is_taken(conf->port_id))
+		return -EEXIST;
 
 	struct msf_port *port = calloc(1, sizeof(*port));
 
@@ -257,9 +277,11 @@ leave_context(struct msf_port *port)
 	port_unwatch_events(port);
 	if (port->msf == NULL)
 		return;
+	pthread_mutex_lock(&port->msf->step_lock);
 	telemetry_hold();
 	interface_remove(port->msf, port->ifindex);
 	telemetry_release();
+	pthread_mutex_unlock(&port->msf->step_lock);
 }
 
 void

@@ -112,6 +112,7 @@ struct msf_port {
 	struct mac_nic nic;
 	struct warnings warnings;
 	bool link_up;
+	bool queue_gone; /* the device was set up anew with too few tx queues */
 	uint32_t mtu;
 	uint64_t link_poll_ms;
 	uint64_t retry_ms; /* not before this: a Report found no buffer or no room */
@@ -140,6 +141,8 @@ void port_watch_events(struct msf_port *port);
 void port_unwatch_events(struct msf_port *port);
 void port_poll_link(struct msf_port *port, uint64_t now_ms);
 uint64_t port_next_link_poll_ms(const struct msf_port *port);
+/* Takes the buffer over. false: there was no room, or no such queue. */
+bool port_send(struct msf_port *port, struct rte_mbuf *mbuf);
 
 /* port_warn.c: what an operator should know, at a bounded rate. */
 void port_warn_mode(struct msf_port *port, const struct mldv2_host_status *status, uint64_t now_ms);

@@ -147,9 +147,7 @@ send_one(struct msf_port *port, uint64_t now_ms)
 
 	if (ret == 0)
 		return false;
-	sent = ret > 0 && rte_eth_tx_burst(port->conf.port_id, port->conf.tx_queue, &mbuf, 1) == 1;
-	if (ret > 0 && !sent)
-		rte_pktmbuf_free(mbuf);
+	sent = ret > 0 && port_send(port, mbuf);
 	settle(port, sent, now_ms);
 	return sent;
 }

@@ -12,12 +12,43 @@
 
 #define LINK_POLL_MS 50
 
+/* Another may have set the device up anew, and a driver trusts who names a queue. */
+static bool
+has_tx_queue(const struct msf_port *port)
+{
+	struct rte_eth_dev_info info;
+
+	return rte_eth_dev_info_get(port->conf.port_id, &info) == 0 &&
+		info.nb_tx_queues > port->conf.tx_queue;
+}
+
+bool
+port_send(struct msf_port *port, struct rte_mbuf *mbuf)
+{
+	if (has_tx_queue(port) &&
+		rte_eth_tx_burst(port->conf.port_id, port->conf.tx_queue, &mbuf, 1) == 1)
+		return true;
+	rte_pktmbuf_free(mbuf);
+	return false;
+}
+
+static void
+look_for_queue(struct msf_port *port)
+{
+	bool gone = !has_tx_queue(port);
+
+	if (gone != port->queue_gone)
+		PORT_LOG(NOTICE, port, "tx queue %u is %s", port->conf.tx_queue,
+			gone ? "not there any more, no Reports leave" : "there again");
+	port->queue_gone = gone;
+}
+
 static bool
 link_is_up(const struct msf_port *port)
 {
 	struct rte_eth_link link = {0};
 
-	return rte_eth_link_get_nowait(port->conf.port_id, &link) == 0 &&
+	return !port->queue_gone && rte_eth_link_get_nowait(port->conf.port_id, &link) == 0 &&
 		link.link_status == RTE_ETH_LINK_UP;
 }
 
@@ -111,6 +142,7 @@ port_poll_link(struct msf_port *port, uint64_t now_ms)
 	if (now_ms < port->link_poll_ms && events == 0)
 		return;
 	port->link_poll_ms = now_ms + LINK_POLL_MS;
+	look_for_queue(port);
 
 	bool up = link_is_up(port), changed = up != port->link_up;
 	bool was_reset = (events & EVENT_RESET) != 0 && port->link_up;

@@ -36,22 +36,24 @@ def preload():
 class Testpmd:
     """Ports are taps tap0, tap1, … with two queue pairs each; `extra` are further devices.
 
-    In its forward mode the program sends on tx queue 1 of no port but the last.
+    In its forward mode the program sends on tx queue 1 of no port but the last. Only with
+    `huge_dir`, a hugetlbfs with pages, can there be secondary processes; `plugin` may be "".
     """
 
     __test__ = False
 
     def __init__(self, namespace, ports=1, mode="rxonly", extra=(), plugin=None, queues=2,
-                 memory=512, options=()):
+                 memory=512, huge_dir=None, options=()):
         self.dir = tempfile.mkdtemp(prefix="mldv2-", dir="/run")
         self.prefix = f"t{secrets.token_hex(3)}"
-        self.plugin = plugin or shutil.copy(built_plugin(), self.dir)
+        self.plugin = shutil.copy(built_plugin(), self.dir) if plugin is None else plugin
         self.namespace = namespace
         self.taps = [f"tap{i}" for i in range(ports)]
         vdevs = [f"net_tap{i},iface={tap},mac={mac(i)}" for i, tap in enumerate(self.taps)]
         self.args = namespace.command(
-            "stdbuf", "-oL", "dpdk-testpmd", "--no-huge", "-m", str(memory), "-l", "0,1", "--no-pci",
-            f"--file-prefix={self.prefix}", "-d", self.plugin,
+            "stdbuf", "-oL", "dpdk-testpmd", "-m", str(memory), "-l", "0,1", "--no-pci",
+            *(["--huge-dir", huge_dir] if huge_dir else ["--no-huge"]),
+            f"--file-prefix={self.prefix}", *(["-d", self.plugin] if self.plugin else []),
             *[f"--vdev={vdev}" for vdev in [*vdevs, *extra]], "--", "-i", f"--rxq={queues}",
             f"--txq={queues}", "--nb-cores=1", "--total-num-mbufs=8192", "--no-flush-rx",
             f"--forward-mode={mode}", *options)
@@ -67,12 +69,12 @@ class Testpmd:
 
     def start(self):
         self.spawn()
-        self.wait_for(self._connected)
+        self.wait_for(self.connected)
         self.say("start")
         self.wait_for(lambda: "nb forwarding ports=" in self.read_log())
         return self
 
-    def _connected(self):
+    def connected(self):
         try:
             path = os.path.join(self.dir, "dpdk", self.prefix, "dpdk_telemetry.v2")
             self.telemetry = Telemetry(path, timeout=10.0)
