@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-ROOT, HOST, QUERY = sys.argv[1:]
+ROOT, HOST, QUERY = map(os.path.abspath, sys.argv[1:])
 HERE_ONLY = {"sink"}  # a key that has no table
 KEY = re.compile(r'\{"(\w+)", KEY_[^{}]*?(true|false),\s*(?:NULL|"[^"]*")\}')
 
@@ -59,8 +59,48 @@ def check_config(text):
                               capture_output=True, text=True, check=False).stderr
 
 
+def shown_in_guide(name):
+    return re.search(rf"^```{re.escape(name)}\n(.*?)^```", read("doc/guide.md"), re.M | re.S).group(1)
+
+
+def try_guide(prefix=""):
+    """(what --check-config says of the files in the guide, the exit status)"""
+    with tempfile.TemporaryDirectory() as directory:
+        for name in ("guide.conf", "guide.memberships"):
+            text = shown_in_guide(name)
+            with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+                file.write(text.replace("idle = sleep", prefix) if prefix else text)
+        command = shown_in_guide("guide.check").splitlines()[0].split()
+        done = subprocess.run([HOST, *command[2:]], cwd=directory, text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.stdout, done.returncode
+
+
+def guide_cases():
+    """(name, what is wrong): what the guide shows is what happens"""
+    said, status = try_guide()
+    right = shown_in_guide("guide.check").split("\n", 1)[1]
+    yield "the guide's files are good, and it shows what is said of them", \
+        said if status != 0 or said != right else ""
+    said, status = try_guide("idle = nap")
+    yield "the guide's mistake", said if status == 0 or shown_in_guide("guide.mistake") not in said \
+        else ""
+    registered = set()
+    for room in ("lib/port", "app/common", "app/mldv2-host"):
+        for file in os.listdir(os.path.join(ROOT, room)):
+            if file.endswith(".c"):
+                registered |= set(re.findall(r'"(/(?:mldv2|msf)/[a-z_/]+)"', read(room, file)))
+    for page in ("guide.md", "tuning.md"):
+        asked = set(re.findall(r"(?:--> |`)(/(?:mldv2|msf)/[a-z_/]+)", read("doc", page)))
+        yield f"telemetry commands in {page}", asked - registered or (not asked and "none")
+    named = set(re.findall(r"`(\w+)(?: = \w+)?`", "\n".join(
+        line for line in read("doc/tuning.md").splitlines() if line.startswith(("## ", "| `")))))
+    yield "keys in tuning.md", named - keys_of_code().keys() or (len(named) < 8 and "too few")
+
+
 def cases():
     """(name, what is wrong)"""
+    yield from guide_cases()
     keys = keys_of_code()
     page = read("doc/man/mldv2-host.conf.5")
     items = dict(re.findall(r"^\.It Cm (\w+)( No \*)? Pq", page, re.M))
