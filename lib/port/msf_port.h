@@ -245,7 +245,10 @@ struct msf_socket_ops {
 	void *opaque; /**< given to each of them */
 };
 
-/** Before msf_telemetry_start(), on the thread that calls it; @p ops must last until msf_telemetry_stop(). */
+/**
+ * Before msf_telemetry_start(), on the thread that calls it.
+ * @param ops  must last until msf_telemetry_stop()
+ */
 void msf_telemetry_set_sockets(const struct msf_socket_ops *ops);
 
 /**
