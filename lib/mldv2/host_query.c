@@ -224,20 +224,20 @@ destination_is_ours(const struct mldv2_host *host, const struct in6_addr *dst)
 	return group != NULL && group_is_member(group);
 }
 
-void
+bool
 mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms)
 {
 	bool v1 = msg->type == MLDV2_MSG_QUERY_V1 || msg->type == MLDV2_MSG_REPORT_V1;
 
 	if (!host->up)
-		return;
+		return false;
 	switch (msg->type) {
 	case MLDV2_MSG_REPORT_V2: /* another listener's: never suppresses ours */
 		host->stats.rx_report_v2++;
-		return;
+		return false;
 	case MLDV2_MSG_DONE_V1:
 		host->stats.rx_done_v1++;
-		return;
+		return false;
 	default:
 		break;
 	}
@@ -250,5 +250,7 @@ mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t 
 		v1_report_heard(host, msg);
 	} else {
 		query_input(host, msg, now_ms);
+		return true;
 	}
+	return false;
 }

@@ -187,8 +187,9 @@ int mldv2_host_set_filter(struct mldv2_host *host, const struct in6_addr *group,
 /**
  * A message came in, parsed by mldv2_msg_parse(), not from ourselves, and if unicast to one of
  * the interface's addresses. Multicast destinations are checked here.
+ * @return true for a Query that was heeded; false for what was dropped, and for all else.
  */
-void mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms);
+bool mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms);
 
 /** @return when mldv2_host_poll() should be called next: a time, maybe past, or MLDV2_NEVER. */
 uint64_t mldv2_host_deadline(const struct mldv2_host *host);

@@ -24,19 +24,22 @@ msf_now_ms(void)
 	return now.tv_sec * UINT64_C(1000) + now.tv_nsec / 1000000;
 }
 
+/* Of a group that is none of ours nothing is to be said, so nothing is waited for. */
 static bool
-is_query(const struct mldv2_msg *msg)
+is_answered(const struct msf_port *port, const struct mldv2_msg *query)
 {
-	return msg->type == MLDV2_MSG_QUERY_V1 || msg->type == MLDV2_MSG_QUERY_V2;
+	struct mldv2_group_status status;
+
+	return IN6_IS_ADDR_UNSPECIFIED(&query->group) ||
+		mldv2_host_get_group(port->host, &query->group, &status) == 0;
 }
 
 static void
 hand_over(struct msf_port *port, const struct ctrl_msg *ctrl, uint64_t now_ms)
 {
 	port_note_query(port, &ctrl->msg);
-	if (is_query(&ctrl->msg))
+	if (mldv2_host_input(port->host, &ctrl->msg, now_ms) && is_answered(port, &ctrl->msg))
 		latency_asked(&port->latency, &ctrl->msg.group, ctrl->came);
-	mldv2_host_input(port->host, &ctrl->msg, now_ms);
 }
 
 static void

@@ -888,6 +888,40 @@ TEST(query_of_very_many_sources)
 }
 
 /* A flood of Queries while the control thread sleeps: counted, nothing lost but Queries. */
+/* The time to an answer is that of Queries that get one: neither those that are dropped nor
+ * those of groups that nobody has joined, however many, have a part in it. */
+TEST(queries_without_an_answer_are_not_timed)
+{
+	static uint8_t frame[FRAME_MAX];
+	struct mldv2_msg query = general_query(100);
+	uint64_t before;
+
+	start(NULL); /* which heeds no Query of MLDv1 */
+	hear(5000);
+	before = rig.port->latency.answer.count;
+	query.type = MLDV2_MSG_QUERY_V1;
+	send_frame(frame, put_query(frame, &query), 1500);
+	hear(10);
+	EXPECT_EQ(rig.port->latency.general, 0);
+	query.type = MLDV2_MSG_QUERY_V2;
+	for (uint32_t i = 0; i < 3 * LATENCY_PENDING; i++) {
+		query.group = group_nr(1000 + i);
+		query.dst = (struct in6_addr){{{0xff, 2, [15] = 1}}};
+		send_frame(frame, put_query(frame, &query), 1500);
+		if (i % 100 == 99)
+			hear(1);
+	}
+	hear(200);
+	for (uint32_t i = 0; i < LATENCY_PENDING; i++)
+		EXPECT_EQ(rig.port->latency.queries[i].since, 0);
+	EXPECT_EQ(rig.port->latency.answer.count, before);
+	query.dst = query.group = group_nr(3);
+	send_frame(frame, put_query(frame, &query), 1500);
+	hear(200);
+	EXPECT_EQ(rig.port->latency.answer.count, before + 1);
+	finish();
+}
+
 TEST(full_control_ring)
 {
 	struct tally tally = {0};
