@@ -197,3 +197,17 @@ def installation(able, tmp_path_factory):
     if not os.path.exists(os.path.join(build, "build.ninja")):
         pytest.skip("MLDV2_BUILD does not name the build directory")
     return installed_module.Installed(build, tmp_path_factory.mktemp("installed"))
+
+
+@pytest.fixture(scope="session")
+def example(installation, tmp_path_factory):
+    """A function that builds an example from outside, once with each compiler."""
+    built = {}
+
+    def build(name, compiler="gcc"):
+        if (name, compiler) not in built:
+            directory = tmp_path_factory.mktemp(f"{name}-{compiler}")
+            built[name, compiler] = installation.example(name, directory, f"CC={compiler}")
+        return built[name, compiler]
+
+    return build

@@ -44,6 +44,10 @@ def test_what_is_installed(installation):
                  for p in (ROOT / "share/bash-completion").iterdir()}
     expected |= {f"share/doc/mldv2-host/examples/{p.name}"
                  for p in (ROOT / "share/examples").iterdir()}
+    expected |= {f"share/doc/mldv2-host/examples/{name}/{p.name}"
+                 for name in ("ring-consumer",)
+                 for p in (ROOT / "examples" / name).iterdir()
+                 if p.suffix in (".c", ".h", ".md") or p.name == "Makefile"}
     expected |= {f"share/mldv2-host/{kind}/{p.name}" for kind in ("grafana", "prometheus", "telegraf")
                  for p in (ROOT / "share" / kind).iterdir()}
     expected |= {"share/dpdk/telemetry-endpoints/mldv2.py", "lib/systemd/system/mldv2-host.service"}

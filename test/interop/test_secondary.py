@@ -2,8 +2,9 @@
 # Copyright (c) 2026 The mldv2-host authors
 """Secondary processes beside a running host: they take packets from a ring, and capture."""
 
-import json
+import itertools
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -19,13 +20,14 @@ from test_sinks import frames_of
 
 S1, S2 = "2001:db8::1", "2001:db8::2"
 RING = 1024  # mbufs a ring holds
-HELD = 32  # packets in the hands of a reader that is killed
-POOL = 16383  # mbufs the host has
+CHUNK = 256  # packets sent before they are waited for
+HELD = 200  # packets in the hands of a reader that is killed
+POOL = 32767  # mbufs the host has: of its port, of all, and of sinks
 MLD = "ip6[6]=0 and ip6[40]=58 and (ip6[48]=143 or (ip6[48]>=130 and ip6[48]<=132))"  # doc/capture.md
 
 
 def numbered(group, first, count, source=S1):
-    """Frames as ring_reader.c knows them."""
+    """UDP frames of many lengths, each with its number in it."""
     return [wire.udp(source, group, struct.pack("!I", n)
                      + bytes((n + i) & 255 for i in range(n % 71)))
             for n in range(first, first + count)]
@@ -37,9 +39,9 @@ def send(bench, frames):
         return bench.host.cmd("/msf/stats", 0)["rx_multicast"]
 
     before = seen()
-    for i in range(0, len(frames), 128):
-        bench.send(*frames[i:i + 128])
-        wait_for(lambda n=min(i + 128, len(frames)): seen() >= before + n)
+    for i in range(0, len(frames), CHUNK):
+        bench.send(*frames[i:i + CHUNK])
+        wait_for(lambda n=min(i + CHUNK, len(frames)): seen() >= before + n)
 
 
 def wait_for(condition, seconds=5.0):
@@ -80,32 +82,43 @@ def start_secondary(tmp_path):
         log.close()
 
 
-@pytest.fixture
-def start_reader(start_secondary):
-    """A function that starts a reader of the ring "video", and returns when it has the ring."""
-    program = os.environ.get("RING_READER", "")
-    if not os.access(program, os.X_OK):
-        pytest.skip("RING_READER does not name the ring-reader binary")
+class Reader:
+    """examples/ring-consumer, which takes `count` packets and keeps what they were."""
 
-    def start(bench, group, count, *mode):
-        reader = start_secondary(
+    def __init__(self, process, path):
+        self.process, self.path = process, path
+        assert self.process.stdout.readline() == "draining video\n", self.process.words()
+
+    def wait_held(self, count):
+        """Until it has so many packets in hand; it says so once a second."""
+        said = list(itertools.islice(self.process.stdout, 3))
+        assert any(f"{count} in hand" in line for line in said), said
+
+    def end(self, status=0):
+        """All frames that it took, and the last line it said of them."""
+        said, _ = self.process.communicate(timeout=20)
+        assert self.process.returncode == status, said + self.process.words()
+        frames = frames_of(self.path)
+        octets = sum(map(len, frames))
+        assert re.fullmatch(f"{len(frames)} packets, {octets} octets, .* 0 in hand",
+                            said.splitlines()[-1])
+        return frames
+
+
+@pytest.fixture
+def start_reader(example, installation, start_secondary, tmp_path):
+    """A function that starts a reader of the ring "video", and returns when it has the ring."""
+    program = example("ring-consumer")
+    paths = (tmp_path / f"ring-{n}.pcap" for n in itertools.count())
+
+    def start(bench, count, *args):
+        path = next(paths)
+        return Reader(start_secondary(
             bench, program, "-l", "0", "--proc-type=secondary", "--no-pci", "--log-level=error",
-            f"--file-prefix={bench.host.prefix}", "--", "video", group, str(count), *mode)
-        assert reader.stdout.readline() == "ready\n", reader.words()
-        return reader
+            f"--file-prefix={bench.host.prefix}", "--", "video", "--count", str(count), "--write",
+            str(path), *args), path)
 
     return start
-
-
-def tally(reader):
-    """What the reader says at its end."""
-    said, _ = reader.communicate(timeout=20)
-    assert reader.returncode == 0, said + reader.words()
-    return json.loads(said)
-
-
-def perfect(first, count):
-    return {"packets": count, "first": first, "last": first + count - 1, "gaps": 0, "bad": 0}
 
 
 def ring_counts(bench, name="r"):
@@ -125,40 +138,83 @@ def ring_bench(huge_bench, **options):
 def test_a_reader_gets_each_packet_once(huge_bench, start_reader):
     """More packets than the host has mbufs: what the reader frees comes back."""
     bench, group = ring_bench(huge_bench)
-    count = POOL + 2017
-    reader = start_reader(bench, group, count)
-    send(bench, numbered(group, 0, count))
-    assert tally(reader) == perfect(0, count)
-    assert ring_counts(bench) == (count, 0)
+    frames = numbered(group, 0, POOL + 2017)
+    reader = start_reader(bench, len(frames))
+    send(bench, frames)
+    assert reader.end() == frames
+    assert ring_counts(bench) == (len(frames), 0)
 
 
 def test_a_reader_gets_only_what_is_wanted(huge_bench, start_reader):
     bench, group = ring_bench(huge_bench)
-    reader = start_reader(bench, group, 500)
-    pairs = zip(numbered(group, 0, 500), numbered(group, 0, 500, S2))
-    send(bench, [frame for pair in pairs for frame in pair])
-    assert tally(reader) == perfect(0, 500)
+    reader = start_reader(bench, 500)
+    wanted = numbered(group, 0, 500)
+    send(bench, [frame for pair in zip(wanted, numbered(group, 0, 500, S2)) for frame in pair])
+    assert reader.end() == wanted
 
 
 def test_a_reader_dies_and_another_comes(huge_bench, start_reader):
     """While there is none the ring fills, the rest is counted, and other sockets miss nothing."""
     bench, group = ring_bench(huge_bench)
-    reader = start_reader(bench, group, 500, "crash")
-    send(bench, numbered(group, 0, 500 + HELD))
-    if reader.stdout.readline() != "paused\n":
-        pytest.fail(reader.words())
-    reader.send_signal(signal.SIGKILL)
-    reader.wait()
+    reader = start_reader(bench, 10 ** 6, "--hold", str(HELD))
     passed = 500 + HELD
-    send(bench, numbered(group, passed, RING + 300))
+    send(bench, numbered(group, 0, passed))
+    reader.wait_held(HELD)
+    reader.process.kill()
+    reader.process.wait()
+    frames = numbered(group, passed, RING + 300)
+    send(bench, frames)
     wait_for(lambda: ring_counts(bench) == (passed + RING, 300))
     assert bench.host.cmd("/msf/socket/info", "c")["packets"] == passed + RING + 300
     bench.fence()
-    assert tally(start_reader(bench, group, RING)) == perfect(passed, RING)
-    again = start_reader(bench, group, 400)
-    send(bench, numbered(group, 5000, 400))
-    assert tally(again) == perfect(5000, 400)
+    assert start_reader(bench, RING).end() == frames[:RING]
+    again = start_reader(bench, 400)
+    frames = numbered(group, 5000, 400)
+    send(bench, frames)
+    assert again.end() == frames
     assert ring_counts(bench) == (passed + RING + 400, 300)
+
+
+def test_a_reader_ends_when_told_or_when_the_host_does(huge_bench, start_reader):
+    bench, group = ring_bench(huge_bench)
+    first, second = start_reader(bench, 1000), start_reader(bench, 1000)
+    first.process.send_signal(signal.SIGINT)
+    assert first.end() == []
+    frames = numbered(group, 0, 100)
+    send(bench, frames)
+    bench.host.stop()
+    assert second.end(status=1) == frames
+    assert "mldv2-host has ended" in second.process.words()
+
+
+@pytest.mark.parametrize("args, status, message", [
+    (["video", "--count", "0"], 2, "--count: no number of packets: 0"),
+    (["video", "--hold", "513"], 2, "--hold: want 0 to 512, not 513"),
+    (["video", "--hold"], 2, "--hold wants a value"),
+    (["video", "--nix"], 2, "--nix is no option"),
+    ([], 2, "want the name of one ring"),
+    (["video", "audio"], 2, "want the name of one ring"),
+])
+def test_a_reader_started_wrong(example, installation, args, status, message):
+    done = subprocess.run([example("ring-consumer"), "--", *args], capture_output=True, text=True,
+                          timeout=10, env=installation.environment(), check=False)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith("ring-consumer: ") and message in done.stderr
+
+
+def test_a_reader_that_cannot(huge_bench, example, start_secondary, tmp_path):
+    """A ring that is not there, a file that cannot be, and no secondary process."""
+    bench, _ = ring_bench(huge_bench)
+    secondary = ["--proc-type=secondary", f"--file-prefix={bench.host.prefix}"]
+    for eal, args, message in (
+            (secondary, ["radio"], "there is no ring radio"),
+            (secondary, ["video", "--write", str(tmp_path)], f"{tmp_path}: Is a directory"),
+            (["--no-huge", "-m", "32", f"--file-prefix={bench.host.prefix}x"], ["video"],
+             "want --proc-type=secondary")):
+        process = start_secondary(bench, example("ring-consumer"), "-l", "0", "--no-pci",
+                                  "--log-level=error", *eal, "--", *args)
+        process.communicate(timeout=20)
+        assert process.returncode == 3 and message in process.words()
 
 
 def mld_types(path):
