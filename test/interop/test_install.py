@@ -45,7 +45,7 @@ def test_what_is_installed(installation):
     expected |= {f"share/doc/mldv2-host/examples/{p.name}"
                  for p in (ROOT / "share/examples").iterdir()}
     expected |= {f"share/doc/mldv2-host/examples/{name}/{p.name}"
-                 for name in ("ring-consumer",)
+                 for name in ("ring-consumer", "video-rx")
                  for p in (ROOT / "examples" / name).iterdir()
                  if p.suffix in (".c", ".h", ".md") or p.name == "Makefile"}
     expected |= {f"share/mldv2-host/{kind}/{p.name}" for kind in ("grafana", "prometheus", "telegraf")
