@@ -91,6 +91,8 @@ model_change(struct life *life, uint32_t group, bool exclude, uint32_t list)
 		return;
 	model->exclude = exclude;
 	model->list = list;
+	if (status.v1_mode && !is_member(model))
+		model->reported_v1 = false; /* with a Done or, if others reported last, without */
 	if (!status.up || status.v1_mode)
 		return;
 	if (!same_mode || model->reported_v1)
