@@ -72,6 +72,10 @@ fail(struct parser *parser, unsigned int line, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(parser->error->text, sizeof(parser->error->text), format, args);
 	va_end(args);
+	/* what it quotes came from somebody else, and may not speak to the terminal */
+	for (char *c = parser->error->text; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
 	parser->error->line = line;
 	return -EINVAL;
 }
