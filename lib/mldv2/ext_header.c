@@ -22,8 +22,9 @@ option_is_skippable(uint8_t type)
 	return (type & 0xc0) == 0;
 }
 
+/* Of a Hop-by-Hop or a Destination Options header; a router alert counts in the former only. */
 static void
-walk_hop_by_hop(const uint8_t *header, size_t len, struct ext_walk *walk)
+walk_options(uint8_t kind, const uint8_t *header, size_t len, struct ext_walk *walk)
 {
 	size_t at = 2;
 
@@ -38,7 +39,7 @@ walk_hop_by_hop(const uint8_t *header, size_t len, struct ext_walk *walk)
 			walk->malformed = true;
 			return;
 		}
-		if (type == OPTION_ROUTER_ALERT) {
+		if (type == OPTION_ROUTER_ALERT && kind == IPPROTO_HOPOPTS) {
 			if (header[at + 1] != 2 || walk->router_alert) {
 				walk->malformed = true;
 				return;
@@ -95,12 +96,13 @@ ext_walk(const uint8_t *packet, size_t len, struct ext_walk *ret_walk)
 		if (i == MAX_HEADERS || left < 8 || header_len(kind, header) == 0 ||
 			left < header_len(kind, header))
 			return announced ? -EBADMSG : -ENOMSG;
-		if (kind == IPPROTO_HOPOPTS) {
-			if (i > 0)
-				walk.malformed = true;
-			else
-				walk_hop_by_hop(header, header_len(kind, header), &walk);
-		}
+		if (kind == IPPROTO_HOPOPTS && i > 0)
+			walk.malformed = true;
+		else if (kind == IPPROTO_HOPOPTS || kind == IPPROTO_DSTOPTS)
+			walk_options(kind, header, header_len(kind, header), &walk);
+		/* with segments left it is on its way to somebody else */
+		if (kind == IPPROTO_ROUTING && header[3] != 0)
+			walk.malformed = true;
 		if (kind == IPPROTO_FRAGMENT) {
 			if ((get16(&header[2]) & 0xfff8) != 0)
 				return -ENOMSG;

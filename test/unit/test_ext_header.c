@@ -125,6 +125,20 @@ TEST(R71_other_headers_behind_hop_by_hop)
 		ACCEPTED);
 }
 
+TEST(other_headers_that_may_not_be_skipped)
+{
+	/* destination options: to be discarded, refused, longer than the header */
+	EXPECT_EQ(verdict(HOP_BY_HOP, "3c00 05020000 0100 3a00 400400000000"), MLDV2_DROP_HEADER);
+	EXPECT_EQ(verdict(HOP_BY_HOP, "3c00 05020000 0100 3a00 c00400000000"), MLDV2_DROP_HEADER);
+	EXPECT_EQ(verdict(HOP_BY_HOP, "3c00 05020000 0100 3a00 010500000000"), MLDV2_DROP_HEADER);
+	/* the router alert is no option of theirs, and may be skipped */
+	EXPECT_EQ(verdict(HOP_BY_HOP, "3c00 05020000 0100 3a00 050400000000"), ACCEPTED);
+	EXPECT_EQ(verdict(60, "3a00 05020000 0100"), MLDV2_DROP_NO_ROUTER_ALERT);
+	/* routing headers with segments left */
+	EXPECT_EQ(verdict(HOP_BY_HOP, "2b00 05020000 0100 3a00 000100000000"), MLDV2_DROP_HEADER);
+	EXPECT_EQ(verdict(HOP_BY_HOP, "2b00 05020000 0100 3a00 fdff00000000"), MLDV2_DROP_HEADER);
+}
+
 TEST(R71_hop_by_hop_counts_only_behind_the_ipv6_header)
 {
 	EXPECT_EQ(verdict(60, "0000 010400000000 3a00 05020000 0100"), MLDV2_DROP_HEADER);
