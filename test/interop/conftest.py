@@ -184,8 +184,8 @@ def watched(namespace):
 
 
 @pytest.fixture
-def sink_dir():
-    """A directory whose path is short enough for a sink, wherever the build directory is."""
+def short_dir():
+    """Its path fits into a sink or a Unix socket, wherever the build directory is."""
     with tempfile.TemporaryDirectory(prefix="mldv2-") as path:
         yield pathlib.Path(path)
 

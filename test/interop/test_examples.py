@@ -69,12 +69,12 @@ def program(example):
 
 
 @pytest.fixture
-def start(program, installation, namespace, tmp_path):
+def start(program, installation, namespace, short_dir):
     """A function that starts video-rx."""
     started = []
 
     def begin(*args, **options):
-        started.append(VideoRx(program, namespace, installation.environment(), tmp_path,
+        started.append(VideoRx(program, namespace, installation.environment(), short_dir,
                                *map(str, args), **options))
         return started[-1]
 
@@ -287,11 +287,11 @@ needs_gstreamer = pytest.mark.skipif(shutil.which("gst-launch-1.0") is None,
 
 
 @needs_gstreamer
-def test_two_legs_of_a_real_sender(start, namespace, tmp_path):
+def test_two_legs_of_a_real_sender(start, namespace, short_dir):
     """GStreamer's video on both legs of an SDP, each on its own port, under a real querier."""
-    (tmp_path / "two.sdp").write_text(SDP, encoding="ascii")
+    (short_dir / "two.sdp").write_text(SDP, encoding="ascii")
     bridge = link_up(namespace, S1)
-    rx = start("--sdp", tmp_path / "two.sdp", "--legs", "0,1", taps=2)
+    rx = start("--sdp", short_dir / "two.sdp", "--legs", "0,1", taps=2)
     captures = {}
     sender = None
     try:
@@ -301,7 +301,7 @@ def test_two_legs_of_a_real_sender(start, namespace, tmp_path):
             captures[tap] = Capture(namespace, tap)
         for group in (G1, G2):
             assert bridge.wait(group, listening(S1), LEARN) == listening(S1)
-        sender = Sender(namespace, tmp_path, (
+        sender = Sender(namespace, short_dir, (
             "videotestsrc num-buffers=60 ! video/x-raw,format=UYVY,width=160,height=120,"
             "framerate=30/1 ! rtpvrawpay mtu=1400 ! tee name=t "
             f"t. ! queue ! {udpsink(S1, G1, PORT)} t. ! queue ! {udpsink(S1, G2, PORT)}"))
@@ -328,7 +328,7 @@ def test_two_legs_of_a_real_sender(start, namespace, tmp_path):
 
 @needs_gstreamer
 @pytest.mark.parametrize("end", ["signal", "seconds"])
-def test_the_querier_learns_and_forgets(start, namespace, tmp_path, end):
+def test_the_querier_learns_and_forgets(start, namespace, short_dir, end):
     """On a link that stays when video-rx ends, where a wrong source sends, too."""
     bridge = link_up(namespace, S1, S2)
     namespace.ip("link", "add", "rx0", "address", mac(0), "type", "veth", "peer", "name", "sw0")
@@ -342,7 +342,7 @@ def test_the_querier_learns_and_forgets(start, namespace, tmp_path, end):
     audio = "audiotestsrc num-buffers=200 samplesperbuffer=240 is-live=true ! " \
             "audio/x-raw,format=S24BE,rate=48000,channels=2 ! rtpL24pay min-ptime=5000000 " \
             "max-ptime=5000000 ! "
-    senders = [Sender(namespace, tmp_path, audio + udpsink(s, G1, PORT)) for s in (S1, S2)]
+    senders = [Sender(namespace, short_dir, audio + udpsink(s, G1, PORT)) for s in (S1, S2)]
     try:
         for sender in senders:
             sender.finish()
@@ -384,14 +384,14 @@ def test_a_port_that_is_not_there(start):
     assert "video-rx: port 7: there is no such DPDK port" in rx.words()
 
 
-def test_the_table_for_people(program, installation, namespace, tmp_path):
+def test_the_table_for_people(program, installation, namespace, short_dir):
     """Without --json: one line a flow under a heading."""
     command = namespace.command(
         program, "-l", "1", "--no-huge", "-m", "128", "--no-pci", "--no-telemetry",
-        "--log-level=error", f"--file-prefix=table{tmp_path.name}",
+        "--log-level=error", f"--file-prefix=table{short_dir.name}",
         f"--vdev=net_tap0,iface=tap0,mac={mac(0)}", "--", "--flow", f"0,{S1},{G1},{PORT}",
         "--seconds", "1")
-    environment = {**installation.environment(), "RUNTIME_DIRECTORY": str(tmp_path)}
+    environment = {**installation.environment(), "RUNTIME_DIRECTORY": str(short_dir)}
     done = installed.subprocess.run(command, env=environment, capture_output=True, text=True,
                                     timeout=30, check=False)
     assert done.returncode == 1, done.stderr

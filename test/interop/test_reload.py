@@ -172,14 +172,14 @@ def test_settings_that_hold_at_once(new_bench):
     assert bench.port_info()["robustness"] == 2
 
 
-def test_settings_that_need_a_restart(new_bench, sink_dir):
+def test_settings_that_need_a_restart(new_bench, short_dir):
     """They are named by port and key, at each reload until then, and change nothing."""
     bench = new_bench(config=config() + "[socket s]\nsink = count\n", memberships=LINES)
     info = bench.port_info()
     bench.host.write("host.conf", config(answer_rate=100, ssm_range="ff7e::/32")
                      + "[port 0]\nmtu = 1400\naddress = 2001:db8::7/64\necho = no\n"
-                     + f"[socket s]\nsink = pcap:{sink_dir}/s\n[socket fresh]\n"
-                       f"sink = pcap:{sink_dir}/f\n")
+                     + f"[socket s]\nsink = pcap:{short_dir}/s\n[socket fresh]\n"
+                       f"sink = pcap:{short_dir}/f\n")
     for settings in (1, 0):
         answer = bench.host.cmd("/mldv2/reload")
         assert answer["settings"] == settings
@@ -187,7 +187,7 @@ def test_settings_that_need_a_restart(new_bench, sink_dir):
                                      "socket s: sink")
     assert bench.port_info() == {**info, "older_version_querier_present_ms": 0}
     assert bench.host.cmd("/msf/socket/info", "s")["sink"] == "count"
-    assert bench.host.cmd("/msf/socket/info", "fresh")["sink"] == f"pcap:{sink_dir}/f"
+    assert bench.host.cmd("/msf/socket/info", "fresh")["sink"] == f"pcap:{short_dir}/f"
     assert "reload: port 0 (net_tap0): echo, address, mtu: in force after a restart" \
         in bench.host.read_log()
 

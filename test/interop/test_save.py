@@ -149,20 +149,20 @@ def test_a_reload_behind_it_changes_nothing(new_bench):
         bench.host.cmd("/msf/get", "b", 0, "ff3e::8000:4")
 
 
-def test_what_the_file_cannot_hold_is_said(new_bench, sink_dir):
+def test_what_the_file_cannot_hold_is_said(new_bench, short_dir):
     bench = new_bench(config=CONFIG + "[socket kept]\nsink = ring:kept\n", memberships="")
-    bench.host.cmd("/msf/socket/open", "look", f"pcap:{sink_dir}/look.pcapng")
+    bench.host.cmd("/msf/socket/open", "look", f"pcap:{short_dir}/look.pcapng")
     bench.host.cmd("/msf/join", "look", 0, "ff1e::1")
     bench.host.cmd("/msf/socket/open", "empty")
     assert bench.host.cmd("/mldv2/save") == {"result": 0, "memberships": 1, "sockets": 1,
                                              "sockets_not_kept": 2}
     text = saved_text(bench)
-    assert (f"#   [socket look]\n#   sink = pcap:{sink_dir}/look.pcapng\nlook net_tap0 ff1e::1"
+    assert (f"#   [socket look]\n#   sink = pcap:{short_dir}/look.pcapng\nlook net_tap0 ff1e::1"
             in text)
     assert "#   [socket empty]\n#   sink = count\n" in text and "kept" not in text
     for name in ("x\nevil 0 ff1e::2 exclude", "x\ty", "x\r"):
         with pytest.raises(TelemetryError, match="EINVAL: a sink with a control character"):
-            bench.host.cmd("/msf/socket/open", "evil", f"pcap:{sink_dir}/{name}")
+            bench.host.cmd("/msf/socket/open", "evil", f"pcap:{short_dir}/{name}")
     assert bench.host.cmd("/mldv2/reload")["memberships"] == 0
 
 

@@ -113,8 +113,8 @@ def test_a_ring_opened_and_closed_under_traffic(new_bench, cores):
 
 
 @pytest.mark.parametrize("cores", ["0", "0,1"])
-def test_a_port_sends_the_wanted_packets(new_bench, sink_dir, cores):
-    path = sink_dir / "out.pcap"
+def test_a_port_sends_the_wanted_packets(new_bench, short_dir, cores):
+    path = short_dir / "out.pcap"
     bench = new_bench(cores=cores, vdevs=[f"net_pcap1,tx_pcap={path}"],
                       config=CONFIG + "[port net_pcap1]\nenabled = no\n"
                       "[socket out]\nsink = port:net_pcap1\n")
@@ -126,9 +126,9 @@ def test_a_port_sends_the_wanted_packets(new_bench, sink_dir, cores):
     assert frames_of(path) == wanted
 
 
-def test_a_port_named_by_telemetry(new_bench, sink_dir):
+def test_a_port_named_by_telemetry(new_bench, short_dir):
     """It has queues only where the config made room for them."""
-    path = sink_dir / "out.pcap"
+    path = short_dir / "out.pcap"
     bench = new_bench(vdevs=[f"net_pcap1,tx_pcap={path}", "net_null0"],
                       config=CONFIG + "[port net_pcap1]\nenabled = no\n"
                       "[port net_null0]\nenabled = no\n[socket spare]\nsink = port:1\n")
@@ -150,8 +150,8 @@ def test_a_port_named_by_telemetry(new_bench, sink_dir):
 
 
 @pytest.mark.parametrize("end", ["close", "term"])
-def test_a_capture_is_what_was_wanted(new_bench, sink_dir, end):
-    path = sink_dir / "out.pcapng"
+def test_a_capture_is_what_was_wanted(new_bench, short_dir, end):
+    path = short_dir / "out.pcapng"
     path.write_text("what was there before")
     path.chmod(0o644)
     bench = new_bench(config=CONFIG + f"[socket cap]\nsink = pcap:{path}\n")
@@ -173,11 +173,11 @@ def test_a_capture_is_what_was_wanted(new_bench, sink_dir, end):
     assert times == sorted(times)
 
 
-def test_two_captures_of_the_same_packets(new_bench, sink_dir):
+def test_two_captures_of_the_same_packets(new_bench, short_dir):
     """Each sink has its own; a socket without a sink costs nobody anything."""
     bench = new_bench()
     group = bench.group()
-    paths = [sink_dir / f"{name}.pcapng" for name in "ab"]
+    paths = [short_dir / f"{name}.pcapng" for name in "ab"]
     for name, path in zip("ab", paths):
         open_sink(bench, name, f"pcap:{path}")
     open_sink(bench, "r", "ring:video")
@@ -203,8 +203,8 @@ def small_disk(directory):
         subprocess.run(["umount", "-l", directory], check=True)
 
 
-def test_a_full_disk_is_said_once_and_leaves_a_capture(new_bench, sink_dir):
-    with small_disk(sink_dir / "disk") as disk:
+def test_a_full_disk_is_said_once_and_leaves_a_capture(new_bench, short_dir):
+    with small_disk(short_dir / "disk") as disk:
         path = disk / "out.pcapng"
         bench = new_bench()
         group = bench.group()
@@ -222,31 +222,31 @@ def test_a_full_disk_is_said_once_and_leaves_a_capture(new_bench, sink_dir):
     assert bench.host.stderr.count("No space left on device") == 1
 
 
-def test_captures_that_may_not_be(new_bench, sink_dir):
+def test_captures_that_may_not_be(new_bench, short_dir):
     bench = new_bench()
-    precious = sink_dir / "precious"
+    precious = short_dir / "precious"
     precious.write_text("keep me")
-    (sink_dir / "link").symlink_to(precious)
-    (sink_dir / "dangling").symlink_to(sink_dir / "nowhere")
-    os.mkfifo(sink_dir / "fifo")
-    os.link(precious, sink_dir / "other-name")
+    (short_dir / "link").symlink_to(precious)
+    (short_dir / "dangling").symlink_to(short_dir / "nowhere")
+    os.mkfifo(short_dir / "fifo")
+    os.link(precious, short_dir / "other-name")
     for name, words in (("link", "symbolic link"), ("dangling", "symbolic link"),
                         ("fifo", "No such device|not a regular"), ("", "directory"),
                         ("other-name", "other names"), ("none/file", "No such file")):
         with pytest.raises(TelemetryError, match=words):
-            open_sink(bench, "cap", f"pcap:{sink_dir}/{name}")
+            open_sink(bench, "cap", f"pcap:{short_dir}/{name}")
     with pytest.raises(TelemetryError, match="not a regular file"):
         open_sink(bench, "cap", "pcap:/dev/null")
     assert precious.read_text() == "keep me"
-    assert not (sink_dir / "nowhere").exists()
-    path = sink_dir / "good"
+    assert not (short_dir / "nowhere").exists()
+    path = short_dir / "good"
     open_sink(bench, "cap", f"pcap:{path}")
     with pytest.raises(TelemetryError, match="EEXIST"):
         open_sink(bench, "cap", f"pcap:{precious}")
     assert precious.read_text() == "keep me"
 
 
-def test_reload_opens_a_declared_socket_with_its_sink(new_bench, sink_dir):
+def test_reload_opens_a_declared_socket_with_its_sink(new_bench, short_dir):
     bench = new_bench(config=CONFIG + "[socket r]\nsink = ring:video\n", memberships="")
     group = bench.group()
     bench.host.cmd("/msf/socket/close", "r")
@@ -267,8 +267,8 @@ def test_reload_opens_a_declared_socket_with_its_sink(new_bench, sink_dir):
     ("pcap:/nonexistent/file", "No such file or directory"),
     (f"pcap:/tmp/{'x' * 90}", "95"),
 ])
-def test_sinks_that_the_config_may_not_have(namespace, sink_dir, sink, words):
-    capture = sink_dir / "empty.pcap"
+def test_sinks_that_the_config_may_not_have(namespace, short_dir, sink, words):
+    capture = short_dir / "empty.pcap"
     capture.write_bytes(PCAP_HEADER)
     line = refused(namespace, vdevs=[f"net_pcap1,rx_pcap={capture},tx_pcap=/dev/null"],
                    config=config() + f"[socket s]\nsink = {sink}\n")

@@ -38,26 +38,26 @@ def hugepages(reserved, free):
             " do :; done"]
 
 
-def test_no_port(tmp_path):
-    said = start(tmp_path, "--no-huge")
+def test_no_port(short_dir):
+    said = start(short_dir, "--no-huge")
     assert "no port" in said and "dpdk-devbind.py" in said and "--vdev" in said
 
 
-def test_no_port_is_said_before_what_the_config_says_of_ports(tmp_path):
-    (tmp_path / "conf").write_text("[port 0]\nrobustness = 3\n")
-    said = start(tmp_path, "--no-huge", "--", "--config", str(tmp_path / "conf"))
+def test_no_port_is_said_before_what_the_config_says_of_ports(short_dir):
+    (short_dir / "conf").write_text("[port 0]\nrobustness = 3\n")
+    said = start(short_dir, "--no-huge", "--", "--config", str(short_dir / "conf"))
     assert "no port" in said and "--vdev" in said
 
 
-def test_all_ports_are_switched_off(tmp_path):
-    (tmp_path / "conf").write_text("[port net_null0]\nenabled = no\n")
-    said = start(tmp_path, "--no-huge", "--vdev=net_null0", "--", "--config",
-                 str(tmp_path / "conf"))
+def test_all_ports_are_switched_off(short_dir):
+    (short_dir / "conf").write_text("[port net_null0]\nenabled = no\n")
+    said = start(short_dir, "--no-huge", "--vdev=net_null0", "--", "--config",
+                 str(short_dir / "conf"))
     assert "no port" in said and "enabled = no" in said and "1" in said
 
 
-def test_device_that_did_not_start(tmp_path):
-    said = start(tmp_path, "--no-huge", "--vdev=net_tap7,iface=x", wrapper=["unshare", "-U"])
+def test_device_that_did_not_start(short_dir):
+    said = start(short_dir, "--no-huge", "--vdev=net_tap7,iface=x", wrapper=["unshare", "-U"])
     assert "net_tap7 gave none" in said and "CAP_NET_ADMIN" in said and "not root" in said
 
 
@@ -66,8 +66,8 @@ def test_device_that_did_not_start(tmp_path):
     (10, 0, ["other programs have all", "dpdk-hugepages.py --reserve"]),
     (10, 10, ["no hugetlbfs is mounted", "dpdk-hugepages.py --mount"]),
 ])
-def test_hugepages(tmp_path, reserved, free, words):
-    said = start(tmp_path, before=hugepages(reserved, free))
+def test_hugepages(short_dir, reserved, free, words):
+    said = start(short_dir, before=hugepages(reserved, free))
     assert all(word in said for word in words), said
 
 
@@ -76,26 +76,26 @@ def mounted(directory):
             f"mount -t hugetlbfs -o pagesize=2M,mode=0700,uid=1 mldv2 {directory}"]
 
 
-def test_too_few_hugepages(tmp_path):
-    said = start(tmp_path, before=hugepages(1, 1) + mounted(tmp_path / "huge"))
+def test_too_few_hugepages(short_dir):
+    said = start(short_dir, before=hugepages(1, 1) + mounted(short_dir / "huge"))
     assert "not enough free hugepages" in said and "-m" in said, said
 
 
-def test_hugetlbfs_of_somebody_else(tmp_path):
-    said = start(tmp_path, before=hugepages(40, 40) + mounted(tmp_path / "huge"),
+def test_hugetlbfs_of_somebody_else(short_dir):
+    said = start(short_dir, before=hugepages(40, 40) + mounted(short_dir / "huge"),
                  wrapper=["unshare", "-U"])
     assert "may not write to the hugetlbfs" in said and "--huge-dir" in said, said
 
 
-def test_directory_that_cannot_be_written_to(tmp_path):
-    said = start(tmp_path / "none", "--no-huge")
-    assert f"{tmp_path}/none" in said and "RUNTIME_DIRECTORY" in said
-    (tmp_path / "dpdk").mkdir(mode=0o500)
-    said = start(tmp_path, "--no-huge", wrapper=["unshare", "-U"])
-    assert f"{tmp_path}/dpdk" in said and "Permission denied" in said
+def test_directory_that_cannot_be_written_to(short_dir):
+    said = start(short_dir / "none", "--no-huge")
+    assert f"{short_dir}/none" in said and "RUNTIME_DIRECTORY" in said
+    (short_dir / "dpdk").mkdir(mode=0o500)
+    said = start(short_dir, "--no-huge", wrapper=["unshare", "-U"])
+    assert f"{short_dir}/dpdk" in said and "Permission denied" in said
 
 
-def test_taken_file_prefix(tmp_path, start_host):
+def test_taken_file_prefix(short_dir, start_host):
     """The other goes on; its name and number are said."""
     other = start_host(ports=0, vdevs=["net_null0"], memory=512)
     done = subprocess.run([*other.args], env=dict(os.environ, RUNTIME_DIRECTORY=other.dir),
