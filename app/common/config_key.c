@@ -14,6 +14,7 @@ enum key_type {
 	KEY_BOOL,
 	KEY_LINK_LOCAL,
 	KEY_ADDRESSES,
+	KEY_QUERIERS,
 	KEY_V1_TRIGGER,
 	KEY_IDLE,
 	KEY_SSM_RANGE,
@@ -48,6 +49,9 @@ static const struct key port_keys[] = {
 		60000, true, "ms"},
 	{"v1_trigger", KEY_V1_TRIGGER, HOST(v1_trigger_any), 0, 1, true, "bool"},
 	{"answer_rate", KEY_U32, HOST(answer_rate), 0, 1000000, true, "Reports/s"},
+	{"max_response_delay_floor_ms", KEY_U32, HOST(max_response_delay_floor_ms), 0, 60000, true,
+		"ms"},
+	{"querier_allow", KEY_QUERIERS, HOST(querier_allow), 0, 0, true, NULL},
 	{"solicited_node", KEY_BOOL, PORT(solicited_node), 0, 1, false, NULL},
 	{"duplicate_address_detection", KEY_BOOL, PORT(duplicate_address_detection), 0, 1, false,
 		NULL},
@@ -242,6 +246,28 @@ parse_addresses(const char *text, struct port_settings *settings)
 	return settings->n_addresses > 0;
 }
 
+/* Link-local addresses behind commas or blanks, or "any". */
+static bool
+parse_queriers(const char *text, struct mldv2_querier_allow *allow)
+{
+	char copy[CONFIG_VALUE_MAX], *rest = NULL, *word;
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	*allow = (struct mldv2_querier_allow){0};
+	if (strcmp(text, "any") == 0)
+		return true;
+	for (word = strtok_r(copy, ", \t", &rest); word != NULL;
+		word = strtok_r(NULL, ", \t", &rest)) {
+		struct in6_addr addr;
+
+		if (allow->n == MLDV2_QUERIER_ALLOW_MAX || inet_pton(AF_INET6, word, &addr) != 1 ||
+			!IN6_IS_ADDR_LINKLOCAL(&addr))
+			return false;
+		allow->addrs[allow->n++] = addr;
+	}
+	return allow->n > 0;
+}
+
 bool
 config_key_set(const struct key *key, const char *text, void *base, char *right, size_t size)
 {
@@ -268,6 +294,10 @@ config_key_set(const struct key *key, const char *text, void *base, char *right,
 			"up to %d different ADDRESS/LENGTH of nodes, none in fe80::/10",
 			MSF_PORT_ADDRESSES_MAX);
 		return parse_addresses(text, base);
+	case KEY_QUERIERS:
+		snprintf(right, size, "any, or up to %d addresses in fe80::/10",
+			MLDV2_QUERIER_ALLOW_MAX);
+		return parse_queriers(text, place);
 	case KEY_SSM_RANGE:
 		snprintf(right, size, "a multicast PREFIX/LENGTH, 8 to 128 bits");
 		return parse_range(text, place);
@@ -315,6 +345,8 @@ size_of(enum key_type type)
 		return sizeof(struct in6_addr);
 	case KEY_NAME:
 		return CONFIG_NAME_MAX;
+	case KEY_QUERIERS:
+		return sizeof(struct mldv2_querier_allow);
 	default:
 		return sizeof(uint32_t);
 	}

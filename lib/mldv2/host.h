@@ -215,6 +215,7 @@ bool change_pack(struct mldv2_host *host, struct group *group);
 void change_sent(struct mldv2_host *host, struct group *group, uint64_t due_ms);
 
 /* host_querier.c */
+bool queriers_are_usable(const struct mldv2_querier_allow *allow);
 void querier_heard(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_ms);
 void queriers_forget(struct mldv2_host *host);
 void querier_status(

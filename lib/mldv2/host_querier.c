@@ -9,6 +9,26 @@
  */
 #include "host.h"
 
+bool
+queriers_are_usable(const struct mldv2_querier_allow *allow)
+{
+	if (allow->n > MLDV2_QUERIER_ALLOW_MAX)
+		return false;
+	for (uint32_t i = 0; i < allow->n; i++)
+		if (!IN6_IS_ADDR_LINKLOCAL(&allow->addrs[i]))
+			return false;
+	return true;
+}
+
+bool
+mldv2_querier_is_allowed(const struct mldv2_querier_allow *allow, const struct in6_addr *addr)
+{
+	for (uint32_t i = 0; i < allow->n; i++)
+		if (mldv2_addr_cmp(&allow->addrs[i], addr) == 0)
+			return true;
+	return allow->n == 0;
+}
+
 static bool
 is_present(const struct mldv2_querier *querier, uint64_t now_ms)
 {

@@ -187,7 +187,10 @@ query_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_m
 {
 	bool v1 = msg->type == MLDV2_MSG_QUERY_V1;
 	bool general = IN6_IS_ADDR_UNSPECIFIED(&msg->group);
+	struct mldv2_msg patient = *msg; /* what it tells of the link is learned as it stands */
 
+	if (patient.max_resp_ms < host->conf.max_response_delay_floor_ms)
+		patient.max_resp_ms = host->conf.max_response_delay_floor_ms;
 	TRACE(host, .type = MLDV2_EVENT_QUERY, .msg = msg);
 	count_query(host, msg);
 	learn(host, msg, now_ms);
@@ -195,11 +198,11 @@ query_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t now_m
 	if (v1 && (general || host->conf.v1_trigger_any))
 		v1_enter(host, now_ms);
 	if (host->v1_mode)
-		v1_query(host, msg, now_ms);
+		v1_query(host, &patient, now_ms);
 	else if (!general)
-		group_query(host, msg, now_ms);
+		group_query(host, &patient, now_ms);
 	else if (host->n_members > 0)
-		general_query_due(host, msg->max_resp_ms, now_ms);
+		general_query_due(host, patient.max_resp_ms, now_ms);
 	else
 		TRACE(host, .type = MLDV2_EVENT_QUERY_NOT_OURS);
 }
@@ -248,6 +251,8 @@ mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t 
 	} else if (msg->type == MLDV2_MSG_REPORT_V1) {
 		host->stats.rx_report_v1++;
 		v1_report_heard(host, msg);
+	} else if (!mldv2_querier_is_allowed(&host->conf.querier_allow, &msg->src)) {
+		drop(host, msg, MLDV2_DROP_QUERIER);
 	} else {
 		query_input(host, msg, now_ms);
 		return true;

@@ -53,6 +53,10 @@ mldv2_host_conf_check(const struct mldv2_host_conf *conf, const char **ret_what)
 		what = "answer_rate";
 	else if (conf->ssm_range.len != 0 && !between(conf->ssm_range.len, 8, 128))
 		what = "ssm_range";
+	else if (!between(conf->max_response_delay_floor_ms, 0, 60000))
+		what = "max_response_delay_floor_ms";
+	else if (!queriers_are_usable(&conf->querier_allow))
+		what = "querier_allow";
 	else if (!between(conf->max_recorded, 1, 1 << 20))
 		what = "max_recorded";
 	if (what != NULL && ret_what != NULL)

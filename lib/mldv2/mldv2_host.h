@@ -40,6 +40,18 @@ struct mldv2_change;
 /** No deadline. */
 #define MLDV2_NEVER UINT64_MAX
 
+/** Most addresses of a struct mldv2_querier_allow. */
+#define MLDV2_QUERIER_ALLOW_MAX 8
+
+/** Whose Queries are heeded. With no address in it: everybody's. */
+struct mldv2_querier_allow {
+	uint32_t n;					/**< 0..MLDV2_QUERIER_ALLOW_MAX */
+	struct in6_addr addrs[MLDV2_QUERIER_ALLOW_MAX]; /**< link-local, n of them */
+};
+
+/** @return false: Queries from @p addr are to be dropped. Any thread. */
+bool mldv2_querier_is_allowed(const struct mldv2_querier_allow *allow, const struct in6_addr *addr);
+
 /** Settings; mldv2_host_conf_init() gives the defaults in brackets. */
 struct mldv2_host_conf {
 	uint32_t mtu;		   /**< link MTU in octets [1500]; see MLDV2_MTU_MIN, _MAX */
@@ -54,24 +66,32 @@ struct mldv2_host_conf {
 	uint32_t answer_rate;  /**< answers to Queries in Reports a second [200], 0: unlimited */
 	uint32_t max_recorded; /**< recorded query sources per interface [4096], fixed at create */
 	struct mldv2_ssm_range ssm_range; /**< source-specific beside ff3x::/32 [none] */
-	bool ssm_exclude;		  /**< report EXCLUDE for ff3x::/32 [false] (5.2.13) */
+	/**
+	 * Queries that leave less time than this are answered as if they left so much, 0..60000
+	 * [0]. Above what honest routers ask for (1000 after a leave, section 9.8) they miss
+	 * answers; below it nobody can have the whole state told in a moment.
+	 */
+	uint32_t max_response_delay_floor_ms;
+	struct mldv2_querier_allow querier_allow; /**< whose Queries are heeded [everybody's] */
+	bool ssm_exclude; /**< report EXCLUDE for ff3x::/32 [false] (5.2.13) */
 };
 
 /** Counters, since creation. */
 struct mldv2_host_stats {
-	uint64_t rx_query_v1_general;	     /**< MLDv1 General Queries */
-	uint64_t rx_query_v1_group;	     /**< MLDv1 Multicast-Address-Specific Queries */
-	uint64_t rx_query_v2_general;	     /**< General Queries */
-	uint64_t rx_query_v2_group;	     /**< Multicast Address Specific Queries */
-	uint64_t rx_query_v2_group_source;   /**< Multicast Address and Source Specific Queries */
-	uint64_t rx_report_v1;		     /**< MLDv1 Reports of others */
-	uint64_t rx_done_v1;		     /**< MLDv1 Dones of others */
-	uint64_t rx_report_v2;		     /**< MLDv2 Reports of others */
-	uint64_t rx_drop[MLDV2_DROP_COUNT];  /**< those found here: destination, always_v2 */
-	uint64_t tx_report_v2;		     /**< MLDv2 Reports that left */
-	uint64_t tx_report_v1;		     /**< MLDv1 Reports that left */
-	uint64_t tx_done_v1;		     /**< MLDv1 Dones that left */
-	uint64_t tx_record[MLDV2_BLOCK + 1]; /**< by enum mldv2_record_type */
+	uint64_t rx_query_v1_general;	   /**< MLDv1 General Queries */
+	uint64_t rx_query_v1_group;	   /**< MLDv1 Multicast-Address-Specific Queries */
+	uint64_t rx_query_v2_general;	   /**< General Queries */
+	uint64_t rx_query_v2_group;	   /**< Multicast Address Specific Queries */
+	uint64_t rx_query_v2_group_source; /**< Multicast Address and Source Specific Queries */
+	uint64_t rx_report_v1;		   /**< MLDv1 Reports of others */
+	uint64_t rx_done_v1;		   /**< MLDv1 Dones of others */
+	uint64_t rx_report_v2;		   /**< MLDv2 Reports of others */
+	uint64_t
+		rx_drop[MLDV2_DROP_COUNT]; /**< those found here: destination, always_v2, querier */
+	uint64_t tx_report_v2;		   /**< MLDv2 Reports that left */
+	uint64_t tx_report_v1;		   /**< MLDv1 Reports that left */
+	uint64_t tx_done_v1;		   /**< MLDv1 Dones that left */
+	uint64_t tx_record[MLDV2_BLOCK + 1];	/**< by enum mldv2_record_type */
 	uint64_t tx_reason[MLDV2_REASON_COUNT]; /**< records by reason */
 	uint64_t recorded_overflow; /**< query sources that found no room: answered in full */
 	uint64_t answers_postponed; /**< Reports put off by answer_rate */

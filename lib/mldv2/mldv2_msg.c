@@ -423,6 +423,7 @@ mldv2_drop_name(enum mldv2_drop drop)
 		[MLDV2_DROP_GROUP] = "group",
 		[MLDV2_DROP_QUERY_SOURCES] = "query_sources",
 		[MLDV2_DROP_ALWAYS_V2] = "always_v2",
+		[MLDV2_DROP_QUERIER] = "querier",
 	};
 
 	return names[drop];

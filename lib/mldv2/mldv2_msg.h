@@ -46,6 +46,7 @@ enum mldv2_drop {
 	MLDV2_DROP_GROUP,	       /**< group field neither :: nor multicast */
 	MLDV2_DROP_QUERY_SOURCES,      /**< sources in a General Query, or no unicast one */
 	MLDV2_DROP_ALWAYS_V2,	       /**< MLDv1 message while mld_always_v2 is set */
+	MLDV2_DROP_QUERIER,	       /**< Query of somebody that querier_allow does not name */
 	MLDV2_DROP_COUNT	       /**< number of the reasons above */
 };
 

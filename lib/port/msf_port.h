@@ -92,8 +92,9 @@ struct msf_port_counters {
 	uint64_t rx_done_v1;	/**< MLDv1 Dones heard, likewise */
 	uint64_t rx_report_v2;	/**< MLDv2 Reports heard, likewise */
 	uint64_t rx_drop[MLDV2_DROP_COUNT]; /**< MLD messages dropped, by reason */
-	uint64_t rx_drop_ring_full;	    /**< MLD that the control thread had no room for */
-	uint64_t rx_drop_vlan;		    /**< MLD in VLAN-tagged frames */
+	/** MLD that the control thread had no room for, or no more for its sender */
+	uint64_t rx_drop_ring_full;
+	uint64_t rx_drop_vlan; /**< MLD in VLAN-tagged frames */
 };
 
 /** What a socket received. */

@@ -143,6 +143,7 @@ table_create_for(struct msf_port *port, int socket_id)
 static int
 host_create(struct msf_port *port)
 {
+	admission_set(&port->admission, &port->conf.host.querier_allow);
 	return mldv2_host_create(&port->host, &port->conf.host, port_seed(port));
 }
 

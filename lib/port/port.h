@@ -9,6 +9,7 @@
 #include <rte_mempool.h>
 #include <rte_ring.h>
 
+#include "admission.h"
 #include "context.h"
 #include "latency.h"
 #include "log.h"
@@ -43,6 +44,7 @@ struct worker {
 	struct msf_port_counters counters;
 	struct msf_socket_count *sockets; /* SOCKET_SLOTS */
 	struct unwanted *unwanted;
+	struct admission_senders senders;
 	uint8_t scratch[SCRATCH_SIZE];
 } __rte_cache_aligned;
 
@@ -88,6 +90,7 @@ struct msf_port {
 	struct rte_mempool *msgs; /* of struct ctrl_msg */
 	struct node node;
 	_Atomic bool v1_mode; /* v1 Reports are of use */
+	struct admission admission;
 
 	struct msf_port_conf conf;
 	char device[64];

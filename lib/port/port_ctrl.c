@@ -42,7 +42,8 @@ hand_over(struct msf_port *port, const struct ctrl_msg *ctrl, uint64_t now_ms)
 		latency_asked(&port->latency, &ctrl->msg.group, ctrl->came);
 }
 
-static void
+/* true: so many came that more are likely to be there already. */
+static bool
 drain_ring(struct msf_port *port, uint64_t now_ms)
 {
 	struct ctrl_msg *msgs[32];
@@ -58,6 +59,7 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 		rte_mempool_put_bulk(port->msgs, (void **)msgs, n);
 		left -= n < left ? n : left;
 	}
+	admission_drained(&port->admission);
 	pthread_mutex_lock(&port->msf->lock);
 	mldv2_host_get_status(port->host, now_ms, &status);
 	table_reclaim(port->table);
@@ -68,6 +70,7 @@ drain_ring(struct msf_port *port, uint64_t now_ms)
 	port->v1_mode = status.v1_mode;
 	port_warn_mode(port, &status, now_ms);
 	port_warn_querier(port, &status, now_ms);
+	return left <= CTRL_RING_SIZE / 2;
 }
 
 /* Before the Report leaves, so that the first packet of a group is not lost (R174). */
@@ -175,9 +178,12 @@ next_deadline(struct msf_port *port)
 uint64_t
 msf_port_process(struct msf_port *port, uint64_t now_ms)
 {
+	uint64_t due_ms;
+	bool busy;
+
 	atomic_store_explicit(&port->clock_ms, now_ms, memory_order_relaxed);
 	port_poll_link(port, now_ms);
-	drain_ring(port, now_ms);
+	busy = drain_ring(port, now_ms);
 	tell_nic(port, now_ms);
 	if (now_ms >= port->retry_ms)
 		for (int i = 0; i < STEP_MAX && send_one(port, now_ms); i++)
@@ -186,7 +192,8 @@ msf_port_process(struct msf_port *port, uint64_t now_ms)
 	port_warn_drops(port, now_ms);
 	port_warn_groups(port, now_ms);
 	log_flush();
-	return next_deadline(port);
+	due_ms = next_deadline(port);
+	return busy && due_ms > now_ms ? now_ms : due_ms;
 }
 
 void
@@ -219,6 +226,8 @@ msf_port_set_host_conf(struct msf_port *port, const struct mldv2_host_conf *conf
 	pthread_mutex_lock(&port->msf->lock);
 	copy.mtu = mldv2_host_conf(port->host)->mtu;
 	ret = mldv2_host_set_conf(port->host, &copy, msf_now_ms());
+	if (ret == 0)
+		admission_set(&port->admission, &copy.querier_allow);
 	pthread_mutex_unlock(&port->msf->lock);
 	port_wake(port);
 	return ret;

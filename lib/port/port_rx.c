@@ -85,9 +85,11 @@ addresses_are_right(
 static void
 punt(struct msf_port *port, struct worker *worker, const struct mldv2_msg *msg)
 {
+	bool short_of_room = rte_ring_count(port->ring) >= CTRL_RING_SIZE / 2;
 	struct ctrl_msg *ctrl;
 
-	if (rte_mempool_get(port->msgs, (void **)&ctrl) < 0) {
+	if (!admission_has_place(&port->admission, &worker->senders, &msg->src, short_of_room) ||
+		rte_mempool_get(port->msgs, (void **)&ctrl) < 0) {
 		worker->counters.rx_drop_ring_full++;
 		return;
 	}
@@ -103,6 +105,15 @@ punt(struct msf_port *port, struct worker *worker, const struct mldv2_msg *msg)
 		rte_mempool_put(port->msgs, ctrl);
 		worker->counters.rx_drop_ring_full++;
 	}
+}
+
+static bool
+may_ask(const struct msf_port *port, const struct mldv2_msg *msg, enum mldv2_drop *ret_drop)
+{
+	bool is_query = msg->type == MLDV2_MSG_QUERY_V1 || msg->type == MLDV2_MSG_QUERY_V2;
+
+	*ret_drop = MLDV2_DROP_QUERIER;
+	return !is_query || admission_is_allowed(&port->admission, &msg->src);
 }
 
 /* Messages that the listener has no use for are only counted: they must not fill the ring. */
@@ -141,7 +152,7 @@ take_mld(struct msf_port *port, struct worker *worker, const struct rte_mbuf *mb
 	worker->counters.mld++;
 	if (ret == 0 && !is_of_use(port, worker, &msg))
 		return KIND_TAKEN;
-	if (ret == 0 && addresses_are_right(port, &msg, &drop))
+	if (ret == 0 && addresses_are_right(port, &msg, &drop) && may_ask(port, &msg, &drop))
 		punt(port, worker, &msg);
 	else
 		worker->counters.rx_drop[drop]++;

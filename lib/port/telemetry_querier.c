@@ -38,6 +38,7 @@ querier_info(struct call *call)
 	struct mldv2_querier queriers[MLDV2_QUERIERS_MAX];
 	struct rte_tel_data *dict = call->data;
 	struct mldv2_host_status status;
+	struct mldv2_host_conf conf;
 	struct msf_port *port;
 	uint64_t now_ms = msf_now_ms();
 	uint32_t n;
@@ -47,6 +48,7 @@ querier_info(struct call *call)
 	pthread_mutex_lock(&call->msf->lock);
 	mldv2_host_get_status(port->host, now_ms, &status);
 	n = mldv2_host_get_queriers(port->host, now_ms, queriers);
+	conf = *mldv2_host_conf(port->host);
 	pthread_mutex_unlock(&call->msf->lock);
 	rte_tel_data_start_dict(dict);
 	put_uint(dict, "port", port->conf.port_id);
@@ -60,6 +62,8 @@ querier_info(struct call *call)
 	put_uint(dict, "robustness", status.robustness);
 	put_uint(dict, "query_interval_s", status.query_interval_s);
 	put_uint(dict, "query_response_interval_ms", status.query_response_interval_ms);
+	put_uint(dict, "max_response_delay_floor_ms", conf.max_response_delay_floor_ms);
+	put_addresses(dict, "allowed", conf.querier_allow.addrs, conf.querier_allow.n);
 	put_others(dict, queriers, n, now_ms);
 	return 0;
 }

@@ -112,6 +112,14 @@ conf_of(struct fuzz *fuzz)
 	conf.robustness = 2 + (more & 7);
 	conf.ssm_exclude = more & 8;
 	conf.max_recorded = more & 0x10 ? 1 + fuzz_octet(fuzz) : 4096;
+	if (more & 0x10) {
+		uint8_t guard = fuzz_octet(fuzz);
+
+		conf.max_response_delay_floor_ms = (guard & 0x3f) * 25;
+		conf.querier_allow.n = guard >> 6;
+		for (uint32_t i = 0; i < 3; i++)
+			conf.querier_allow.addrs[i] = (struct in6_addr){{{0xfe, 0x80, [15] = i}}};
+	}
 	if (more & 0x20)
 		conf.unsolicited_report_interval_ms = fuzz_u16(fuzz);
 	if (more & 0x40) {

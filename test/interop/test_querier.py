@@ -5,7 +5,11 @@
 import re
 import time
 
+import pytest
+
+from bench import CONFIG
 from bridge import Bridge
+from telemetry import TelemetryError
 
 LOW, HIGH, OLD = "fe80::10", "fe80::20", "fe80::30"
 MRC = 500  # milliseconds
@@ -113,3 +117,52 @@ def test_bridge_that_stops_asking(new_bench, namespace):
     assert wait_for(bench, "silent", 1, 6)["silent"] == 1
     namespace.ip("link", "set", "br0", "type", "bridge", "mcast_querier", "1")
     assert wait_for(bench, "silent", 0, 4)["present"] == 1
+
+
+def reports_to(bench, seconds=0.4, **query):
+    """The Reports that a Query brings, which leaves 100 ms."""
+    start = bench.query(mrc=100, **query)
+    bench.link.wait(lambda: False, seconds)
+    return bench.link.since(start)
+
+
+def test_only_those_named_are_heeded(new_bench):
+    bench = new_bench(config=CONFIG + f"querier_allow = {LOW}, {HIGH}\n")
+    bench.joined(bench.group(), "include", ["2001:db8::1"])
+    bench.settle()
+    assert info(bench)["allowed"] == [LOW, HIGH]
+    assert reports_to(bench, src=OLD) == [] and bench.query_v1(mrd=1, src=OLD)
+    assert len(reports_to(bench, src=HIGH)) == 1
+    found = info(bench)
+    assert (found["address"], found["others_total"], found["queries"]) == (HIGH, 0, 1)
+    assert bench.host.stat("rx_drop_querier") == 2
+    assert bench.port_info()["mode"] == "mldv2"
+    # a reload names others, and nobody, which is everybody
+    for config, heeded, allowed in ((f"querier_allow = {OLD}\n", OLD, [OLD]), ("", LOW, [])):
+        bench.host.write("host.conf", CONFIG + config)
+        assert bench.host.cmd("/mldv2/reload")["settings"] == 1
+        assert info(bench)["allowed"] == allowed
+        assert len(reports_to(bench, src=heeded)) == 1
+    assert bench.host.stat("rx_drop_querier") == 2
+
+
+def test_floor_of_the_response_delay(new_bench):
+    bench = new_bench(config=CONFIG + "max_response_delay_floor_ms = 1000\n")
+    group = bench.group()
+    bench.joined(group, "include", ["2001:db8::1"])
+    bench.settle()
+    delays = []
+    for _ in range(8):
+        start = bench.query(mrc=1, group=group, src=LOW)
+        assert bench.link.wait(lambda: bench.link.messages[-1].time > start, 2)
+        delays.append(bench.link.messages[-1].time - start)
+    assert all(delay <= 1.1 for delay in delays) and max(delays) > 0.2, delays
+    assert info(bench)["max_response_delay_floor_ms"] == 1000
+    for value in ("60001", "-1", "soon"):
+        bench.host.write("host.conf", CONFIG + f"max_response_delay_floor_ms = {value}\n")
+        with pytest.raises(TelemetryError, match="0 to 60000"):
+            bench.host.cmd("/mldv2/reload")
+    for value in ("::1", "2001:db8::1", "fe80::1 x"):
+        bench.host.write("host.conf", CONFIG + f"querier_allow = {value}\n")
+        with pytest.raises(TelemetryError, match="any, or up to 8 addresses in fe80::/10"):
+            bench.host.cmd("/mldv2/reload")

@@ -15,7 +15,7 @@ DEFAULTS = {
     "mem_ip_moptions_limit": 1 << 28, "mld_always_v2": 0, "robustness": 2, "learn_robustness": 1,
     "query_interval_s": 125, "query_response_interval_ms": 10000,
     "unsolicited_report_interval_ms": 1000, "v1_unsolicited_report_interval_ms": 1000,
-    "v1_trigger": 0, "answer_rate": 200,
+    "v1_trigger": 0, "answer_rate": 200, "max_response_delay_floor_ms": 0,
 }
 
 
