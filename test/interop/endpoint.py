@@ -16,7 +16,7 @@ import wire
 
 ETH_P_ALL = 3
 SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
-SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_IGNORE_OUTGOING, PACKET_MR_PROMISC = 263, 1, 23, 1
 PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)  # nanoseconds, Ethernet
 
 
@@ -42,6 +42,7 @@ class Endpoint:
     @staticmethod
     def _open(interface):
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)  # also a flood of others'
         if interface:
             sock.bind((interface, ETH_P_ALL))
             membership = struct.pack("iHH8s", socket.if_nametoindex(interface),
