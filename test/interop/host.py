@@ -84,6 +84,7 @@ class Host:
         self.args = namespace.command(*wrapper, binary(), *options, "--", *app)
         self.process = None
         self.telemetry = None
+        self.log = None
         self.stderr = ""
 
     def write(self, name, text):
@@ -97,19 +98,22 @@ class Host:
     def telemetry_path(self):
         return os.path.join(self.dir, "dpdk", self.prefix, "dpdk_telemetry.v2")
 
-    def spawn(self):
-        """Start the process and do not wait for anything."""
+    def spawn(self, output=None):
+        """Start the process and do not wait for anything; a file for `output` takes its words."""
+        if self.log:
+            self.log.close()
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8", errors="replace")
         self.process = subprocess.Popen(
-            self.args, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+            self.args, stdin=subprocess.DEVNULL, stdout=output or self.log,
+            stderr=output or self.log,
             env={**_environment(self.dir), **self.environment},
             preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         _alive.add(self)
         return self
 
-    def start(self, valid=True):
+    def start(self, valid=True, output=None):
         """Start, and wait for the telemetry socket, the ports and a valid address."""
-        self.spawn()
+        self.spawn(output)
         try:
             deadline = time.monotonic() + START_TIMEOUT
             self._until(deadline, self._connected, "a telemetry socket")
@@ -196,6 +200,12 @@ class Host:
             self.process.kill()
             self.process.wait()
             self._finish()
+
+    def crash(self):
+        """SIGKILL. What it leaves behind stays, and the next start() meets it."""
+        self.process.kill()
+        self.process.wait()
+        self.telemetry.close()
 
     def _finish(self):
         _alive.discard(self)

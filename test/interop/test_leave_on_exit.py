@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 The mldv2-host authors
-"""leave_on_exit = no: a restart that the link does not notice.
-
-The port is a veth (net_af_packet), for a tap takes its bridge port along when it goes.
-"""
+"""leave_on_exit = no: a restart that the link does not notice."""
 
 import time
 
 import pytest
 
 from bench import config
-from bridge import LAST_MEMBER_COUNT, LAST_MEMBER_INTERVAL_MS, Bridge
-from endpoint import Endpoint
-from host import Host, link_local, mac
+from bridge import LAST_MEMBER_COUNT, LAST_MEMBER_INTERVAL_MS
+from cable import Cable
 import wire
 
 GROUP, SSM = "ff1e::77", "ff3e::8000:77"
@@ -22,42 +18,16 @@ VIEWS = {GROUP: ("exclude", {S2: True}), SSM: ("include", {S1: False})}
 LEAVES = LAST_MEMBER_COUNT * LAST_MEMBER_INTERVAL_MS / 1000 + 2.0
 
 
-class Cable:
-    """A host's veth into a bridge, and an ear on it."""
-
-    def __init__(self, namespace):
-        self.namespace = namespace
-        self.bridge = Bridge(namespace)
-        namespace.ip("link", "add", "host0", "address", mac(0), "type", "veth",
-                     "peer", "name", "far0", "address", "02:00:00:00:01:02")
-        namespace.ip("link", "set", "host0", "up")
-        self.bridge.add("far0")
-        self.ear = Endpoint(namespace, "far0", mac(0), link_local(0))
-
-    def start(self, conf):
-        return Host(self.namespace, ports=0, vdevs=["net_af_packet0,iface=host0"],
-                    config=conf, memberships=FILE).start()
-
-    def wait_views(self, views, seconds):
-        for group, view in views.items():
-            assert self.bridge.wait(group, view, seconds) == view
-
-    def records(self, since):
-        return [(r.group, r.type, set(r.sources)) for m in self.ear.since(since)
-                for r in m.records]
-
-
 @pytest.fixture
 def cable(namespace):
     cable = Cable(namespace)
     yield cable
-    cable.ear.close()
-    assert not cable.ear.take_faults()
+    cable.close()
 
 
 def test_restart_without_a_gap(cable):
     start = time.time()
-    host = cable.start(config(leave_on_exit="no"))
+    host = cable.start(config=config(leave_on_exit="no"), memberships=FILE)
     cable.wait_views(VIEWS, 3)
     stop = time.time()
     host.stop()
@@ -65,7 +35,7 @@ def test_restart_without_a_gap(cable):
     time.sleep(LEAVES)
     assert not cable.ear.since(stop), "it says something at its end"
     cable.wait_views(VIEWS, 0)
-    again = cable.start(config(leave_on_exit="no"))
+    again = cable.start(config=config(leave_on_exit="no"), memberships=FILE)
     time.sleep(1.5)
     cable.wait_views(VIEWS, 0)
     leaves = [r for r in cable.records(start) if r[1] in ("BLOCK", "TO_IN", "V1_DONE")]
@@ -74,7 +44,7 @@ def test_restart_without_a_gap(cable):
 
 
 def test_default_leaves(cable):
-    host = cable.start(config())
+    host = cable.start(config=config(), memberships=FILE)
     cable.wait_views(VIEWS, 3)
     host.write("host.conf", config(leave_on_exit="no"))
     assert host.cmd("/mldv2/reload")["result"] == 0
@@ -88,7 +58,7 @@ def test_default_leaves(cable):
 
 
 def test_no_done_in_v1_mode(cable):
-    host = cable.start(config())
+    host = cable.start(config=config(), memberships=FILE)
     cable.wait_views(VIEWS, 3)
     host.write("host.conf", config(leave_on_exit="no"))
     assert host.cmd("/mldv2/reload")["result"] == 0

@@ -13,6 +13,7 @@ import pytest
 import wire
 from bridge import LAST_MEMBER_COUNT, LAST_MEMBER_INTERVAL_MS, Bridge
 from endpoint import Endpoint
+from faults import QUERY_INTERVAL, Stream, ours, wait_equal, wait_passing
 from host import link_local, mac
 from installed import sanitizers
 from telemetry import TelemetryError
@@ -220,6 +221,26 @@ def test_a_port_that_is_stopped_and_started(start, ends):
                                 for r in m.records), 5)
     end.send(*numbered(S1, SSM, 0, 5), *numbered(S2, SSM, 0, 5))
     testpmd.wait_for(lambda: testpmd.stat("passed") == 5 and testpmd.stat("drop_source") == 5)
+
+
+def test_a_port_is_stopped_and_started_under_load(namespace, start):
+    """Three times; the querier believes what is joined, what it forwards passes again."""
+    querier = Bridge(namespace, query_interval=QUERY_INTERVAL)
+    testpmd = start()
+    testpmd.attach()
+    querier.add("tap0")
+    testpmd.cmd("/msf/socket/open", "s")
+    testpmd.cmd("/msf/join_source", "s", 0, SSM, S1)
+    testpmd.cmd("/msf/join", "s", 0, GROUP)
+    joined = ours(testpmd)
+    with Stream(namespace, [SSM, GROUP]):
+        for _ in range(3):
+            testpmd.say("stop", "port stop 0")
+            testpmd.wait_for(lambda: testpmd.cmd("/mldv2/port/info", 0)["link"] == "down")
+            testpmd.say("port start 0", "start")
+        wait_equal(querier, testpmd)
+        wait_passing(testpmd, [SSM, GROUP])
+    assert ours(testpmd) == joined
 
 
 def test_the_queue_for_reports_goes_away(start):
