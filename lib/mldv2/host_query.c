@@ -232,8 +232,10 @@ mldv2_host_input(struct mldv2_host *host, const struct mldv2_msg *msg, uint64_t 
 {
 	bool v1 = msg->type == MLDV2_MSG_QUERY_V1 || msg->type == MLDV2_MSG_REPORT_V1;
 
-	if (!host->up)
+	if (!host->up) {
+		drop(host, msg, MLDV2_DROP_LINK_DOWN);
 		return false;
+	}
 	switch (msg->type) {
 	case MLDV2_MSG_REPORT_V2: /* another listener's: never suppresses ours */
 		host->stats.rx_report_v2++;

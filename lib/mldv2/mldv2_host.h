@@ -86,11 +86,11 @@ struct mldv2_host_stats {
 	uint64_t rx_report_v1;		   /**< MLDv1 Reports of others */
 	uint64_t rx_done_v1;		   /**< MLDv1 Dones of others */
 	uint64_t rx_report_v2;		   /**< MLDv2 Reports of others */
-	uint64_t
-		rx_drop[MLDV2_DROP_COUNT]; /**< those found here: destination, always_v2, querier */
-	uint64_t tx_report_v2;		   /**< MLDv2 Reports that left */
-	uint64_t tx_report_v1;		   /**< MLDv1 Reports that left */
-	uint64_t tx_done_v1;		   /**< MLDv1 Dones that left */
+	uint64_t rx_drop
+		[MLDV2_DROP_COUNT]; /**< those found here: destination, and from always_v2 on */
+	uint64_t tx_report_v2;	    /**< MLDv2 Reports that left */
+	uint64_t tx_report_v1;	    /**< MLDv1 Reports that left */
+	uint64_t tx_done_v1;	    /**< MLDv1 Dones that left */
 	uint64_t tx_record[MLDV2_BLOCK + 1];	/**< by enum mldv2_record_type */
 	uint64_t tx_reason[MLDV2_REASON_COUNT]; /**< records by reason */
 	uint64_t recorded_overflow; /**< query sources that found no room: answered in full */

@@ -424,6 +424,7 @@ mldv2_drop_name(enum mldv2_drop drop)
 		[MLDV2_DROP_QUERY_SOURCES] = "query_sources",
 		[MLDV2_DROP_ALWAYS_V2] = "always_v2",
 		[MLDV2_DROP_QUERIER] = "querier",
+		[MLDV2_DROP_LINK_DOWN] = "link_down",
 	};
 
 	return names[drop];

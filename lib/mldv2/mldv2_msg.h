@@ -47,7 +47,8 @@ enum mldv2_drop {
 	MLDV2_DROP_QUERY_SOURCES,      /**< sources in a General Query, or no unicast one */
 	MLDV2_DROP_ALWAYS_V2,	       /**< MLDv1 message while mld_always_v2 is set */
 	MLDV2_DROP_QUERIER,	       /**< Query of somebody that querier_allow does not name */
-	MLDV2_DROP_COUNT	       /**< number of the reasons above */
+	MLDV2_DROP_LINK_DOWN, /**< came while the link was down, or was not seen to be up */
+	MLDV2_DROP_COUNT      /**< number of the reasons above */
 };
 
 /** A received (or to be built) message. Fields that its type does not have are zero. */

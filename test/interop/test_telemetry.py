@@ -46,7 +46,7 @@ PORT_STATS = """
     rx_drop_length rx_drop_header rx_drop_fragment rx_drop_checksum rx_drop_hop_limit
     rx_drop_no_router_alert rx_drop_router_alert_value rx_drop_source rx_drop_own_source
     rx_drop_destination rx_drop_group rx_drop_query_sources rx_drop_ring_full rx_drop_vlan
-    rx_drop_always_v2 rx_drop_querier tx_report_v2 tx_report_v1 tx_done_v1 tx_record_is_in tx_record_is_ex
+    rx_drop_always_v2 rx_drop_querier rx_drop_link_down tx_report_v2 tx_report_v1 tx_done_v1 tx_record_is_in tx_record_is_ex
     tx_record_to_in tx_record_to_ex tx_record_allow tx_record_block tx_reason_change
     tx_reason_retransmission tx_reason_general_query tx_reason_group_query
     tx_reason_source_query tx_reason_link tx_retry tx_suppressed_rate recorded_overflow

@@ -270,8 +270,10 @@ TEST(R170_messages_are_not_heard_while_down)
 	mldv2_host_link_down(rig->host);
 	rig_gq(rig, 1000);
 	rig_v1_query(rig, 0, 1000);
+	rig_v1_report(rig, 1);
 	EXPECT(mldv2_host_deadline(rig->host) == MLDV2_NEVER);
 	EXPECT_EQ(rig_status(rig).queries, 0);
+	EXPECT_EQ(mldv2_host_stats(rig->host)->rx_drop[MLDV2_DROP_LINK_DOWN], 3);
 	rig_free(rig);
 }
 
