@@ -12,11 +12,12 @@ help:
 	@echo "make check    format, lint, dependency rule"
 	@echo "make bench    speed against baselines, and which targets were met"
 	@echo "make fuzz     the fuzz targets, a minute each (FUZZ_SECONDS, FUZZ_TARGETS)"
+	@echo "make soak     hours in the life of a host: plain and sanitized, SOAK_SECONDS each (600)"
 	@echo "make doc      the reference of the public headers, in $(BUILD_DIR)/doc/html"
 	@echo "make matrix   build and test with other releases of Debian, DPDK and compilers"
 	@echo "make build    only build"
 	@echo "make install  build and install (DESTDIR is honoured)"
-	@echo "make clean    remove $(BUILD_DIR)/, build-bench/ and build-fuzz/"
+	@echo "make clean    remove $(BUILD_DIR)/, build-bench/, build-fuzz/ and build-soak*/"
 
 run:
 	@tools/run
@@ -36,6 +37,10 @@ fuzz: export BUILD_DIR := $(if $(filter file,$(origin BUILD_DIR)),build-fuzz,$(B
 fuzz:
 	@tools/fuzz
 
+soak: export BUILD_DIR := $(if $(filter file,$(origin BUILD_DIR)),build-soak,$(BUILD_DIR))
+soak:
+	@tools/soak
+
 doc:
 	@tools/doc
 
@@ -52,6 +57,6 @@ install: build
 	@test -n "$(DESTDIR)" || ldconfig
 
 clean:
-	@rm -rf $(BUILD_DIR) build-bench build-fuzz
+	@rm -rf $(BUILD_DIR) build-bench build-fuzz build-soak build-soak-asan
 
-.PHONY: help run test check bench fuzz doc matrix build install clean
+.PHONY: help run test check bench fuzz soak doc matrix build install clean
