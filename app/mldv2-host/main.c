@@ -17,6 +17,7 @@
 #include "explain.h"
 #include "host.h"
 #include "idle.h"
+#include "output.h"
 #include "ports.h"
 #include "reload.h"
 #include "save.h"
@@ -271,6 +272,7 @@ main(int argc, char **argv)
 	ret = judge(&problems);
 	if (ret != 0)
 		return ret;
+	output_detach();
 	if (rte_eal_init(argc, argv) < 0)
 		return explain_eal(rte_errno);
 	allow_capture();

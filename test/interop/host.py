@@ -55,14 +55,16 @@ class Host:
     """One running mldv2-host. Ports are taps tap0, tap1, … in the namespace.
 
     `cores` is "0,1", or "0@0,1@1,2@1" for more workers than the machine has cores. Only with
-    `huge_dir`, a hugetlbfs with pages, can there be secondary processes.
+    `huge_dir`, a hugetlbfs with pages, can there be secondary processes. `output` is a file that
+    takes standard error instead of the log.
     """
 
     def __init__(self, namespace, app_args=(), *, ports=1, config=None, memberships=None,
                  cores="0,1", memory=512, vdevs=(), huge_dir=None, eal=(),
-                 environment=None):
+                 environment=None, output=None):
         self.namespace = namespace
         self.environment = environment or {}
+        self.output = output
         self.dir = tempfile.mkdtemp(prefix="mldv2-")
         self.prefix = f"t{secrets.token_hex(3)}"
         self.taps = [f"tap{i}" for i in range(ports)]
@@ -98,22 +100,22 @@ class Host:
     def telemetry_path(self):
         return os.path.join(self.dir, "dpdk", self.prefix, "dpdk_telemetry.v2")
 
-    def spawn(self, output=None):
-        """Start the process and do not wait for anything; a file for `output` takes its words."""
+    def spawn(self):
+        """Start the process and do not wait for anything."""
         if self.log:
             self.log.close()
         self.log = open(os.path.join(self.dir, "log"), "w+", encoding="utf-8", errors="replace")
         self.process = subprocess.Popen(
-            self.args, stdin=subprocess.DEVNULL, stdout=output or self.log,
-            stderr=output or self.log,
+            self.args, stdin=subprocess.DEVNULL, stdout=self.log,
+            stderr=self.output or self.log,
             env={**_environment(self.dir), **self.environment},
             preexec_fn=lambda: _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM))
         _alive.add(self)
         return self
 
-    def start(self, valid=True, output=None):
+    def start(self, valid=True):
         """Start, and wait for the telemetry socket, the ports and a valid address."""
-        self.spawn(output)
+        self.spawn()
         try:
             deadline = time.monotonic() + START_TIMEOUT
             self._until(deadline, self._connected, "a telemetry socket")

@@ -6,6 +6,9 @@ Afterwards the wanted memberships are intact, verdicts are right, and within a q
 the bridge believes what the host has joined. Ends and new starts: test_faults_restart.py.
 """
 
+import os
+import re
+import select
 import signal
 import subprocess
 import time
@@ -183,6 +186,48 @@ def test_a_worker_that_stands_still(line):
         cmd("/msf/set", "radio", 0, BUT, "exclude", S2)
         cmd("/msf/leave", "late", 0, "ff1e::e:2:27")
     line.is_as_before()
+
+
+@pytest.fixture
+def pipe():
+    reader, writer = (os.fdopen(end, mode, 0) for end, mode in zip(os.pipe(), ("rb", "wb")))
+    os.set_blocking(reader.fileno(), False)
+    yield reader, writer
+    reader.close()
+    writer.close()
+
+
+@pytest.mark.parametrize("reader_is", ["asleep", "gone"])
+def test_a_log_that_nobody_takes(new_line, pipe, reader_is):
+    """Lines are lost and counted; nothing waits for a reader, and nothing ends with it."""
+    reader, writer = pipe
+    line = new_line(output=writer)
+    writer.close()
+    if reader_is == "gone":
+        reader.close()
+    host = line.host
+    host.cmd("/mldv2/log", "all", "debug")
+    host.cmd("/msf/socket/open", "late")
+
+    def talk():
+        for _ in range(300):
+            host.cmd("/msf/join", "late", 0, "ff1e::e:f")
+            host.cmd("/msf/leave", "late", 0, "ff1e::e:f")
+        answers(line.link, ANY, count=3)
+
+    talk()
+    line.is_as_before()
+    if reader_is == "asleep":
+        words = reader.read(1 << 20)
+        assert len(words) > 60_000 and words.endswith(b"\n")
+        host.cmd("/msf/join", "late", 0, "ff1e::e:f")
+        wait_for(lambda: select.select([reader], [], [], 0)[0])
+        first = reader.read(1 << 20).split(b"\n")[0]
+        lost = re.fullmatch(rb"mldv2-host: (\d+) lines were lost here: nobody took them", first)
+        assert lost and int(lost[1]) > 500, first
+        host.cmd("/msf/leave", "late", 0, "ff1e::e:f")
+        talk()
+    line.close()  # in time, with status 0
 
 
 CLOCK = r"""
