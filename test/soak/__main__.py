@@ -21,7 +21,7 @@ def main():
         try:
             figures = soak.run(seconds, tell=lambda line: print(line, flush=True))
         except Exception:
-            print(soak.host.read_log() if soak.host.log else "", file=sys.stderr)
+            print(soak.host.read_log()[-4000:], file=sys.stderr)
             raise
     print(f"soak: {figures}")
 

@@ -228,9 +228,7 @@ class Soak:
     def judge_counters(self):
         """Counters of one thing agree with each other, while nothing comes."""
         for port in PORTS:
-            wait_for(lambda port=port: self.is_still(port))
-            stats = self.host.cmd("/msf/stats", port)
-            mld = self.host.cmd("/mldv2/port/stats", port)
+            stats, mld = self.still_counters(port)
             assert stats["rx_multicast"] == (stats["passed"] + stats["drop_no_group"]
                                              + stats["drop_source"])
             assert stats["mld"] == sum(n for key, n in mld.items() if re.match(
@@ -239,10 +237,17 @@ class Soak:
                        for prefix in ("tx_record_", "tx_reason_")]
             assert records[0] == records[1], mld
 
-    def is_still(self, port):
-        before = self.host.cmd("/msf/stats", port)["rx_packets"]
-        time.sleep(0.05)
-        return self.host.cmd("/msf/stats", port)["rx_packets"] == before
+    def still_counters(self, port, seconds=5.0):
+        """All counters, from a moment when nothing came: the bridge asks when it likes."""
+        deadline = time.monotonic() + seconds
+        while True:
+            before = self.host.cmd("/msf/stats", port)["rx_packets"]
+            time.sleep(0.05)
+            stats = self.host.cmd("/msf/stats", port)
+            mld = self.host.cmd("/mldv2/port/stats", port)
+            if before == stats["rx_packets"] == self.host.cmd("/msf/stats", port)["rx_packets"]:
+                return stats, mld
+            assert time.monotonic() < deadline, f"port {port} does not come to rest"
 
     def judge_resources(self):
         now = self.resources()
@@ -311,12 +316,12 @@ class Soak:
         return figures
 
     def figures(self, seconds):
-        now = self.resources()
+        now, before = self.resources(), self.before or self.resources()
         passed, came = (sum(self.host.cmd("/msf/stats", port)[key] for port in PORTS)
                         for key in ("passed", "rx_packets"))
         sent = sum(self.host.stat("tx_report_v2", port) for port in PORTS)
         times = ", ".join(f"{one.times} {what}" for what, one in self.disturbances.items())
-        growth = now["resident_kib"] - self.before["resident_kib"]
+        growth = now["resident_kib"] - before["resident_kib"]
         return (f"{seconds:.0f} s, {self.checkpoints} checkpoints; {self.requests.done} requests "
                 f"({self.requests.refused} refused), {times}; {came} packets came, {passed} "
                 f"passed, {sent} Reports; resident {now['resident_kib']} KiB "
