@@ -41,7 +41,11 @@ hash_create(const struct table_conf *conf)
 			RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF | RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
 	};
 
-	return rte_hash_create(&params);
+	struct rte_hash *hash = rte_hash_create(&params);
+
+	if (hash != NULL)
+		rte_hash_reset(hash); /* writes all keys and buckets: touch them now */
+	return hash;
 }
 
 static int

@@ -38,8 +38,8 @@ duplicate_address_detection = no
 unsolicited_report_interval_ms = 200
 """
 CHECKPOINT = 6.0  # seconds between two
-WARM_UP = 2  # checkpoints before memory is compared
-GROWTH_KIB = 1024
+WARM_UP, WARM_UP_LONG, LONG = 2, 10, 120  # checkpoints before memory is compared; seconds
+GROWTH_KIB = 4096  # what libc keeps for telemetry's threads follows the largest burst so far
 SANITIZER_GROWTH_KIB = 64 * 1024  # its own books and what it keeps of freed memory
 RESULTS = ("EADDRINUSE", "EADDRNOTAVAIL", "EINVAL", "ENOBUFS", "ENOMEM", "E2BIG")
 
@@ -147,7 +147,7 @@ class Soak:
         self.other = Telemetry(self.host.telemetry_path)  # a connection serves one thread
         self.requests = Requests(self.host)
         self.checkpoints = self.packets = 0
-        self.before = None
+        self.before, self.warm_up = None, WARM_UP
         self.stream = Stream(namespace, [PINNED])
         self.disturbances = {
             "bursts of requests": Disturbance(self.request, 0.02),
@@ -251,7 +251,7 @@ class Soak:
 
     def judge_resources(self):
         now = self.resources()
-        if self.checkpoints < WARM_UP:
+        if self.checkpoints < self.warm_up:
             self.before = now
             return
         limit = SANITIZER_GROWTH_KIB if self.sanitized else GROWTH_KIB
@@ -304,6 +304,7 @@ class Soak:
     def run(self, seconds, tell=print):
         """For so long; returns a line of figures. Raises AssertionError."""
         start = told = time.monotonic()
+        self.warm_up = WARM_UP_LONG if seconds > LONG else WARM_UP
         while time.monotonic() - start < seconds:
             time.sleep(min(CHECKPOINT, max(0.5, start + seconds - time.monotonic())))
             self.checkpoint()
