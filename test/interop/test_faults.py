@@ -16,9 +16,10 @@ import time
 import pytest
 
 import ptrace
-from bench import CONFIG, SLACK, Bench
+import wire
+from bench import CONFIG, SLACK, Bench, said
 from bridge import Bridge
-from faults import (ANY, BUT, FILE, QUERY_INTERVAL, S1, S2, S3, SSM, Stream, answers,
+from faults import (ANY, BUT, FILE, QUERY_INTERVAL, S1, S2, S3, SSM, WANTED, Stream, answers,
                     judge, ours, passed, wait_equal, wait_for, wait_passing)
 from test_sinks import frames_of, small_disk
 from testpmd import preload
@@ -186,6 +187,62 @@ def test_a_worker_that_stands_still(line):
         cmd("/msf/set", "radio", 0, BUT, "exclude", S2)
         cmd("/msf/leave", "late", 0, "ff1e::e:2:27")
     line.is_as_before()
+
+
+def test_one_of_two_workers_stands_still(new_bench):
+    """The port that it polls hears nothing; the other one's Queries are answered in time."""
+    bench = new_bench(ports=2, cores="0@0,1@1,2@1")
+    group, sock = bench.group(), bench.socket()
+    for port in range(2):
+        sock.join(group, port)
+    threads = ptrace.threads(bench.host.process.pid)
+    workers = [threads[name] for name in sorted(threads) if "worker" in name]
+    alive = []
+    for worker in workers:
+        with ptrace.held(worker):
+            start = time.time()
+            for link in bench.links:
+                link.send(wire.query_v2(group, mrc=100))
+            time.sleep(0.1 + 2 * SLACK)
+            heard = [port for port, link in enumerate(bench.links)
+                     if {"IS_EX": set()} in said(bench.heard(group, start, link))]
+            assert len(heard) == 1
+            alive += heard
+            answers(bench.links[heard[0]], group, count=3)
+    assert sorted(alive) == [0, 1]
+    for link in bench.links:
+        answers(link, group, count=3)
+
+
+def test_a_capture_that_stands_still(new_line, short_dir):
+    """Its ring fills, the rest is dropped and counted; when its writer goes on, so does it."""
+    path = short_dir / "out.pcapng"
+    line = new_line()
+    host = line.host
+    for name, sink in (("cap", f"pcap:{path}"), ("good", "count")):
+        host.cmd("/msf/socket/open", name, sink)
+        for group in WANTED:
+            host.cmd("/msf/set", name, 0, group, "include", S1)
+
+    def counts(name):
+        return tuple(host.cmd("/msf/socket/info", name)[key]
+                     for key in ("sink_packets", "sink_drops"))
+
+    with line.stream():
+        wait_for(lambda: counts("cap")[0] > 100)
+        with ptrace.held(ptrace.threads(host.process.pid)["mldv2-pcap"]):
+            wait_for(lambda: counts("cap")[1] > 200, 10)
+            answers(line.link, ANY, count=3)
+        before = counts("cap")[0]
+        wait_for(lambda: counts("cap")[0] > before + 100)
+    wait_for(lambda: sum(counts("cap")) == host.cmd("/msf/socket/info", "good")["packets"])
+    for name in ("cap", "good"):
+        for group in WANTED:
+            host.cmd("/msf/leave", name, 0, group)
+    line.is_as_before()
+    packets, drops = counts("cap")
+    assert packets + drops == host.cmd("/msf/socket/info", "good")["packets"]
+    assert len(frames_of(path)) == packets
 
 
 @pytest.fixture
