@@ -9,7 +9,9 @@ import threading
 import time
 
 import wire
+from bench import CONFIG as BENCH_CONFIG
 
+CONFIG = BENCH_CONFIG + "leave_on_exit = no\n"  # a farewell takes a second
 QUERY_INTERVAL = 2  # seconds, of the bridge
 WITHIN = QUERY_INTERVAL + 1.0  # an interval, and the Maximum Response Delay of the Query in it
 

@@ -17,10 +17,10 @@ import pytest
 
 import ptrace
 import wire
-from bench import CONFIG, SLACK, Bench, said
+from bench import SLACK, Bench, said
 from bridge import Bridge
-from faults import (ANY, BUT, FILE, QUERY_INTERVAL, S1, S2, S3, SSM, WANTED, Stream, answers,
-                    judge, ours, passed, wait_equal, wait_for, wait_passing)
+from faults import (ANY, BUT, CONFIG, FILE, QUERY_INTERVAL, S1, S2, S3, SSM, WANTED, Stream,
+                    answers, judge, ours, passed, wait_equal, wait_for, wait_passing)
 from test_sinks import frames_of, small_disk
 from testpmd import preload
 

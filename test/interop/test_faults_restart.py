@@ -12,10 +12,9 @@ import time
 
 import pytest
 
-from bench import CONFIG
 from cable import Cable
-from faults import (ANY, FILE, QUERY_INTERVAL, S1, S2, S3, SSM, WITHIN, Stream, answers, judge,
-                    ours, wait_equal, wait_for, wait_passing)
+from faults import (ANY, CONFIG, FILE, QUERY_INTERVAL, S1, S2, S3, SSM, WITHIN, Stream, answers,
+                    judge, ours, wait_equal, wait_for, wait_passing)
 from telemetry import Telemetry, TelemetryError
 
 ROUNDS = 6
