@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "say.h"
+
 static void
 print_help(void)
 {
@@ -21,6 +23,7 @@ print_help(void)
 	     "  --check-config      say what is wrong with the files and --join, and exit with\n"
 	     "                      0 (nothing) or 1; touches no port and needs no root\n"
 	     "  --no-control        telemetry shows, but changes nothing\n"
+	     "  --keep-privileges   after the start, too; else it keeps what drivers may need\n"
 	     "  --help, --version   print this, or the version, and exit\n"
 	     "\n"
 	     "Settings, sinks of packets, exception ports: mldv2-host.conf(5). More: "
@@ -65,7 +68,7 @@ static bool
 take_once(const char **slot, const char *option, const char *value)
 {
 	if (*slot != NULL) {
-		fprintf(stderr, "mldv2-host: --%s given twice: %s and %s\n", option, *slot, value);
+		say("--%s given twice: %s and %s", option, *slot, value);
 		return false;
 	}
 	*slot = value;
@@ -100,15 +103,17 @@ take_option(struct args *args, int option, char **argv, struct problems *problem
 	case 'n':
 		args->no_control = true;
 		return true;
+	case 'p':
+		args->keep_privileges = true;
+		return true;
 	case 'k':
 		args->check_config = true;
 		return true;
 	case ':':
-		fprintf(stderr, "mldv2-host: %s: a value is missing (see --help)\n",
-			argv[optind - 1]);
+		say("%s: a value is missing (see --help)", argv[optind - 1]);
 		return false;
 	default:
-		fprintf(stderr, "mldv2-host: %s: no such option (see --help)\n", argv[optind - 1]);
+		say("%s: no such option (see --help)", argv[optind - 1]);
 		return false;
 	}
 }
@@ -122,6 +127,7 @@ args_parse(struct args *args, int argc, char **argv, struct problems *problems)
 		{"join", required_argument, NULL, 'j'},
 		{"check-config", no_argument, NULL, 'k'},
 		{"no-control", no_argument, NULL, 'n'},
+		{"keep-privileges", no_argument, NULL, 'p'},
 		{0},
 	};
 	int separator = find_separator(argc, argv), option;
@@ -137,7 +143,7 @@ args_parse(struct args *args, int argc, char **argv, struct problems *problems)
 	while (good && (option = getopt_long(argc, argv, "+:", options, NULL)) != -1)
 		good = take_option(args, option, argv, problems);
 	if (good && optind < argc) {
-		fprintf(stderr, "mldv2-host: %s: unexpected (see --help)\n", argv[optind]);
+		say("%s: unexpected (see --help)", argv[optind]);
 		good = false;
 	}
 	optind = 1;

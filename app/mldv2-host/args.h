@@ -13,6 +13,7 @@ struct args {
 	const char *memberships;  /* NULL: none */
 	struct memberships joins; /* --join, of the socket "cli" */
 	bool no_control;
+	bool keep_privileges;
 	bool check_config; /* read the files, say what is wrong, and no more */
 };
 

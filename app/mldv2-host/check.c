@@ -9,6 +9,7 @@
 
 #include "backend.h"
 #include "reload.h"
+#include "say.h"
 
 #define PORTS_MAX 64
 
@@ -232,8 +233,10 @@ say_limits(const struct host *host)
 	puts("not checked, as no device was looked at:");
 	if (n > 0) {
 		fputs("  that these ports are there, and what their devices can do:", stdout);
-		for (unsigned int i = 0; i < n; i++)
-			printf(" %s", names[i]);
+		for (unsigned int i = 0; i < n; i++) {
+			fputc(' ', stdout);
+			say_text(stdout, names[i]);
+		}
 		puts("\n  that no port is named twice, by its id and by its name");
 	}
 	puts("  that sinks can be opened, and that memory and source tables suffice");

@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "host.h"
+#include "say.h"
 
 static pthread_mutex_t serve_lock = PTHREAD_MUTEX_INITIALIZER;
 static const struct host *served;
@@ -57,9 +58,8 @@ refuse(const struct host *host, const struct port_section *section, int peer, co
 
 	if (peer < 0)
 		ethdev_list(names, sizeof(names));
-	fprintf(stderr, "mldv2-host: %s:%u: exception: port %s%s %s%s\n", host->args.config,
-		section->exception_line, section->settings.exception, peer < 0 ? ":" : "", reason,
-		names);
+	say("%s:%u: exception: port %s%s %s%s", host->args.config, section->exception_line,
+		section->settings.exception, peer < 0 ? ":" : "", reason, names);
 	return EXIT_USAGE;
 }
 

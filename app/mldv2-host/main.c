@@ -19,8 +19,10 @@
 #include "idle.h"
 #include "output.h"
 #include "ports.h"
+#include "privilege.h"
 #include "reload.h"
 #include "save.h"
+#include "say.h"
 #include "service.h"
 #include "tunable.h"
 
@@ -208,6 +210,30 @@ allow_capture(void)
 			rte_strerror(rte_errno));
 }
 
+/* Better said now than by the reload that fails. */
+static void
+look_at_files(const struct args *args)
+{
+	const char *files[] = {args->config, args->memberships};
+
+	for (size_t i = 0; i < RTE_DIM(files); i++)
+		if (files[i] != NULL && access(files[i], R_OK) < 0)
+			say("%s: cannot be read again (%s): a reload will fail; make it root's, or "
+			    "give --keep-privileges",
+				files[i], strerror(errno));
+}
+
+static int
+drop_privileges(const struct host *host)
+{
+	if (host->args.keep_privileges)
+		return 0;
+	if (privilege_drop() < 0)
+		return EXIT_FAILURE;
+	look_at_files(&host->args);
+	return 0;
+}
+
 static int
 start(struct host *host)
 {
@@ -229,6 +255,8 @@ start(struct host *host)
 		ret = open_sockets(host);
 	if (ret == 0)
 		ret = start_telemetry(host);
+	if (ret == 0)
+		ret = drop_privileges(host);
 	return ret;
 }
 
@@ -273,6 +301,7 @@ main(int argc, char **argv)
 	if (ret != 0)
 		return ret;
 	output_detach();
+	privilege_hide_files();
 	if (rte_eal_init(argc, argv) < 0)
 		return explain_eal(rte_errno);
 	allow_capture();

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "say.h"
+
 /* Longer paths would leave no room for what is wrong. */
 #define PATH_SHOWN 40
 
@@ -62,10 +64,10 @@ problems_print(const struct problems *problems, const char *prefix)
 		char place[512];
 
 		put_place(place, sizeof(place), problem, problem->file);
-		fprintf(stderr, "mldv2-host: %s%s%s\n", prefix, place, problem->text);
+		say("%s%s%s", prefix, place, problem->text);
 	}
 	if (problems->n > kept)
-		fprintf(stderr, "mldv2-host: %sand %u more\n", prefix, problems->n - kept);
+		say("%sand %u more", prefix, problems->n - kept);
 }
 
 void

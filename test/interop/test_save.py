@@ -166,18 +166,21 @@ def test_what_the_file_cannot_hold_is_said(new_bench, short_dir):
     assert bench.host.cmd("/mldv2/reload")["memberships"] == 0
 
 
-def test_where_the_file_is_and_who_may_read_it(new_bench, tmp_path):
+@pytest.mark.parametrize("args, owner", [(("--keep-privileges",), (12, 34)), ((), (0, 0))],
+                         ids=["kept", "dropped"])
+def test_where_the_file_is_and_who_may_read_it(new_bench, tmp_path, args, owner):
+    """Whose it is can be kept with the privilege to give files away, which is dropped else."""
     real, link = tmp_path / "real", tmp_path / "link"
     real.write_text("a 0 ff1e::1 exclude\n")
     real.chmod(0o604)
     os.chown(real, 12, 34)
     link.symlink_to("real")
-    bench = new_bench(app_args=["--memberships", str(link)])
+    bench = new_bench(app_args=[*args, "--memberships", str(link)])
     bench.host.cmd("/msf/join", "a", 0, "ff1e::2")
     bench.host.cmd("/mldv2/save")
     assert link.is_symlink() and "ff1e::2" in real.read_text()
     status = real.stat()
-    assert (status.st_mode & 0o777, status.st_uid, status.st_gid) == (0o604, 12, 34)
+    assert (status.st_mode & 0o777, status.st_uid, status.st_gid) == (0o604, *owner)
     assert sorted(os.listdir(tmp_path)) == ["link", "real"]
 
 
