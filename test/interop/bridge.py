@@ -27,6 +27,8 @@ class Bridge:
                      "mcast_last_member_count", str(LAST_MEMBER_COUNT),
                      "mcast_query_response_interval", str(QUERY_RESPONSE_MS // 10),
                      "mcast_query_interval", str(query_interval * 100),
+                     # of a port that has just come up; RFC 9777 section 9.6 says a quarter
+                     "mcast_startup_query_interval", str(query_interval * 100 // 4),
                      "mcast_membership_interval", str(int(self.listening_interval * 100)))
         namespace.sysctl("net.ipv6.conf.br0.addr_gen_mode", 1)
         namespace.sysctl("net.ipv6.conf.br0.disable_ipv6", 0)
