@@ -4,6 +4,7 @@
 packets come through the querier and pass, and each packet gets its verdict.
 """
 
+import os
 import socket
 import threading
 import time
@@ -83,6 +84,7 @@ class Stream:
         return sock
 
     def _run(self):
+        os.sched_setaffinity(threading.get_native_id(), {0})  # a worker's core is its own
         while self.running:
             for frame in self.frames:
                 self.socket.send(frame)

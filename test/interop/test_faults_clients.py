@@ -30,6 +30,8 @@ class Client(threading.Thread):
         self.start()
 
     def run(self):
+        # where the control thread and the server are: a worker shares its core with nobody
+        os.sched_setaffinity(threading.get_native_id(), {0})
         try:
             getattr(self, self.behaviour)()
         except OSError:
