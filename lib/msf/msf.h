@@ -168,8 +168,9 @@ int msf_socket_set_idempotent(struct msf *msf, int socket, bool on);
  *   interfaces, group not multicast or one that MLD does not report (source requests and
  *   lists), source not a unicast address of a host, a source twice, unknown mode or op,
  *   any-source or EXCLUDE in the SSM range, or a source request in a state of the other kind;
- *   -EADDRINUSE already so; -EADDRNOTAVAIL no such membership or source; -ENOBUFS a limit or
- *   a full table; -ENOMEM.
+ *   -EADDRINUSE already so; -EADDRNOTAVAIL no such membership or source; -ENOBUFS a limit,
+ *   a full table, or too much that waits for a worker that stands still (leaves are let pass);
+ *   -ENOMEM.
  */
 int msf_batch(
 	struct msf *msf, const struct msf_request *requests, uint32_t n, uint32_t *ret_failed);

@@ -142,7 +142,8 @@ int table_create(struct table **ret_table, const struct table_conf *conf);
 /* No worker may use it any more. NULL is allowed. */
 void table_free(struct table *table);
 
-/* Writer. Prepare: 0, -ENOMEM, -ENOBUFS (table full). Exactly one of the others follows. */
+/* Writer. Prepare: 0, -ENOMEM, -ENOBUFS (table full, or too much waits for a grace
+ * period). Exactly one of the others follows. */
 int table_prepare(struct table *table, const struct msf_group_change *changes, uint32_t n,
 	struct table_update **ret_update);
 void table_commit(struct table *table, struct table_update *update);

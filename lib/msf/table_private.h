@@ -150,6 +150,7 @@ void level_free(struct level *level);
 
 /* table_retire.c */
 int retire_reserve(struct table *table, uint32_t more);
+bool retire_is_full(const struct table *table, uint32_t more);
 /* Its group takes over what it counted; NULL: the group is left. */
 void retire_slot(struct table *table, int32_t slot, struct table_group *group);
 /* Its key is wanted again while it is dying. 0 or -ENOMEM. */

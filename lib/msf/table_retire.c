@@ -9,6 +9,9 @@
 
 #include "table_private.h"
 
+/* Items beside four for each slot; 56 octets each. */
+#define RETIRED_MOST 65536
+
 /* The queue keeps this when it runs empty. */
 #define ROOM_KEPT 256
 
@@ -41,6 +44,13 @@ retire_reserve(struct table *table, uint32_t more)
 	queue->items = items;
 	queue->room = room;
 	return 0;
+}
+
+/* A worker that stands still for minutes, or for good, shall not take all memory. */
+bool
+retire_is_full(const struct table *table, uint32_t more)
+{
+	return table->retired.n + more > RETIRED_MOST + 4 * table->n_slots;
 }
 
 /* Returns its number. */

@@ -84,6 +84,13 @@ take_slots(struct table *table, struct group_update *update)
 	return ret;
 }
 
+/* What only leaves is let pass, however long the queue is. */
+static bool
+is_wanted(const struct verdicts *verdicts)
+{
+	return verdicts->n > 0 || verdicts->any.bits != 0;
+}
+
 static int
 prepare_group(struct table *table, const struct msf_group_change *change,
 	struct group_update *update, uint32_t *reserved)
@@ -102,6 +109,8 @@ prepare_group(struct table *table, const struct msf_group_change *change,
 		return -ENOMEM;
 	/* at most: old slots and sets and new sets go (commit), or new slots do (abort) */
 	*reserved += 2 * (update->group->n + 1) + update->verdicts.n + 1;
+	if (is_wanted(&update->verdicts) && retire_is_full(table, *reserved))
+		return -ENOBUFS;
 	ret = retire_reserve(table, *reserved);
 	return ret < 0 ? ret : take_slots(table, update);
 }

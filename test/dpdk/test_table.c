@@ -322,7 +322,7 @@ TEST(dying_keys_are_revived)
 
 	EXPECT_EQ(include_range(table, 1, 1, 70), 0);
 	first = look_up(table, key_of(1, 1));
-	for (int round = 0; round < 1000; round++) {
+	for (int round = 0; round < 500; round++) {
 		EXPECT_EQ(include_range(table, 1, 0, 0), 0);
 		EXPECT_EQ(look_up(table, key_of(1, 1)).verdict.bits, 0);
 		EXPECT_EQ(include_range(table, 1, 1, 70), 0);
