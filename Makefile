@@ -13,11 +13,12 @@ help:
 	@echo "make bench    speed against baselines, and which targets were met"
 	@echo "make fuzz     the fuzz targets, a minute each (FUZZ_SECONDS, FUZZ_TARGETS)"
 	@echo "make soak     hours in the life of a host: plain and sanitized, SOAK_SECONDS each (600)"
+	@echo "make tsan     the suites unit, dpdk and fuzz with ThreadSanitizer"
 	@echo "make doc      the reference of the public headers, in $(BUILD_DIR)/doc/html"
 	@echo "make matrix   build and test with other releases of Debian, DPDK and compilers"
 	@echo "make build    only build"
 	@echo "make install  build and install (DESTDIR is honoured)"
-	@echo "make clean    remove $(BUILD_DIR)/, build-bench/, build-fuzz/ and build-soak*/"
+	@echo "make clean    remove $(BUILD_DIR)/, build-bench/, build-fuzz/, build-soak*/, build-tsan/"
 
 run:
 	@tools/run
@@ -41,6 +42,10 @@ soak: export BUILD_DIR := $(if $(filter file,$(origin BUILD_DIR)),build-soak,$(B
 soak:
 	@tools/soak
 
+tsan: export BUILD_DIR := $(if $(filter file,$(origin BUILD_DIR)),build-tsan,$(BUILD_DIR))
+tsan:
+	@tools/tsan
+
 doc:
 	@tools/doc
 
@@ -57,6 +62,6 @@ install: build
 	@test -n "$(DESTDIR)" || ldconfig
 
 clean:
-	@rm -rf $(BUILD_DIR) build-bench build-fuzz build-soak build-soak-asan
+	@rm -rf $(BUILD_DIR) build-bench build-fuzz build-soak build-soak-asan build-tsan
 
-.PHONY: help run test check bench fuzz soak doc matrix build install clean
+.PHONY: help run test check bench fuzz soak tsan doc matrix build install clean

@@ -89,16 +89,6 @@ chance_of(uint32_t n)
 	return next_random(&writer_random) % n;
 }
 
-/* Workers add to counters of their own by plain stores, which others read as they stand: the
- * only memory that is shared so. */
-const char *__tsan_default_suppressions(void);
-
-const char *
-__tsan_default_suppressions(void)
-{
-	return "race:slot_total\nrace:port_socket_total\nrace:msf_port_get_counters\n";
-}
-
 /* Workers. */
 
 static uint32_t

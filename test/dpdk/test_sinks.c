@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -469,7 +470,7 @@ TEST(a_number_used_again_waits_for_the_workers)
 	finish();
 }
 
-static volatile bool stop;
+static atomic_bool stop;
 
 static void *
 change(void *arg)
@@ -488,7 +489,7 @@ change(void *arg)
 			take_all("video");
 		EXPECT_EQ(sinks_socket_close(sinks, socket), 0);
 	}
-	stop = true;
+	atomic_store(&stop, true);
 	return arg;
 }
 
@@ -497,10 +498,10 @@ TEST(a_ring_opened_and_closed_under_traffic)
 	pthread_t thread;
 
 	start();
-	stop = false;
+	atomic_store(&stop, false);
 	join(open_socket("b", "ring:full"), 1);
 	pthread_create(&thread, NULL, change, NULL);
-	while (!stop) {
+	while (!atomic_load(&stop)) {
 		receive(1, 16);
 		usleep(10);
 	}
