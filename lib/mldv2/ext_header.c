@@ -103,6 +103,9 @@ ext_walk(const uint8_t *packet, size_t len, struct ext_walk *ret_walk)
 		/* with segments left it is on its way to somebody else */
 		if (kind == IPPROTO_ROUTING && header[3] != 0)
 			walk.malformed = true;
+		/* nobody here can check it, and what cannot be checked is discarded (RFC 4302) */
+		if (kind == IPPROTO_AH)
+			walk.malformed = true;
 		if (kind == IPPROTO_FRAGMENT) {
 			if ((get16(&header[2]) & 0xfff8) != 0)
 				return -ENOMSG;

@@ -92,6 +92,11 @@ def routing(kind, left):
     return (43, lambda following: bytes((following, 0, kind, left, 0, 0, 0, 0)))
 
 
+def authentication(words=4):
+    """An Authentication Header (RFC 4302) with so many words of its length field behind it."""
+    return (51, lambda following: struct.pack("!BBHII", following, words, 0, 0x100, 1) + bytes(12))
+
+
 def fragment(offset=0, more=0):
     return (wire.FRAGMENT, lambda following: struct.pack(
         "!BBHI", following, 0, offset << 3 | more, 7))
@@ -182,6 +187,11 @@ def headers():
     mld("routing_0_on_its_way", query(after_hbh=[routing(0, 1)]), "header")  # RFC 8200 4.4
     mld("routing_253_on_its_way", query(after_hbh=[routing(253, 255)]), "header")
     mld("routing_without_alert", query(hbh=None, after_hbh=[routing(0, 0)]), "no_router_alert")
+    mld("authenticated", query(after_hbh=[authentication()]), "header")
+    mld("authenticated_without_alert", query(hbh=None, after_hbh=[authentication()]), "header")
+    mld("authenticated_twice", query(after_hbh=[authentication()] * 2), "header")
+    mld("authenticated_behind_options", query(after_hbh=[options(PAD6), authentication()]), "header")
+    other("authentication_longer_than_the_packet", query(after_hbh=[authentication(255)]))
     other("chain_of_20", query(after_hbh=[options(PAD6)] * 20))
     other("chain_of_150", query(after_hbh=[options(PAD6)] * 150))
     for name, number in {"esp": 50, "no_next_header": 59, "mobility": 135, "ipv6": 41}.items():
