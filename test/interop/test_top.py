@@ -482,7 +482,7 @@ def test_live_view(new_bench, terminal):
         time.sleep(0.1)
     assert groups[0] + " " not in view.screen()
     view.keys("q")
-    text = view.wait(r"status=\d")
+    text = view.wait(r"^status=\d+\n ?-?echo")
     assert re.search(r"^status=0\n ?echo", text, re.M), text
 
 
@@ -491,5 +491,5 @@ def test_the_daemon_ends(new_bench, terminal):
     view = terminal(bench.host)
     assert "port 0" in view.wait("port 0 net_tap0")
     bench.host.process.send_signal(signal.SIGKILL)
-    text = view.wait(r"status=\d")
+    text = view.wait(r"^status=\d+\n ?-?echo")
     assert "is gone" in text and re.search(rf"^status={GONE}\n ?echo", text, re.M), text
