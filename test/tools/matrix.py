@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ROOT = sys.argv[1]
 HEAD = ["release", "DPDK", "compiler", "warnings", "passed", "failed", "skipped", "verdict"]
 
@@ -59,9 +60,13 @@ class Place:
                     "MATRIX_DIR": self.cache, "SUITE": "trixie"}
 
     def start(self, *args, **env):
+        def heed():  # what was ignored when a shell began, as by nohup, it cannot trap
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+
         return subprocess.Popen(["sh", os.path.join(ROOT, "tools/matrix"), *args], text=True,
                                 env={**self.env, **env}, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed)
 
     def run(self, *args, **env):
         """(exit status, rows of the table, what it said, how unshare was called)"""
@@ -140,7 +145,7 @@ def wait_for(happened):
 
 
 def signalled(place):
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in SIGNALS:
         open(place.calls, "w", encoding="utf-8").close()
         child = place.start("trixie", HANG="1")
         wait_for(lambda: os.path.getsize(place.calls) > 0)
